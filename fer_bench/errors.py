@@ -1,0 +1,27 @@
+"""What goes wrong on the user's side, said in one line. Read it before you write an error message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input: the message names the thing, what was found, what was expected and the mend.
+
+    The command line prints it as one line and exits with status 2; nothing else may follow it.
+    """
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: its nearest matches, or all that is known when none is near."""
+    choices = sorted(known)
+    matches = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    if matches:
+        return "did you mean " + " or ".join(matches) + "?"
+    return "known: " + ", ".join(choices) if choices else "none is known"
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is not in a registry, for example ``unknown("method", "nlaa", ...)``."""
+    return UserError(f"unknown {kind} '{name}': {near(name, known)}")

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""The command: `python run_bench.py --method nla --protocol noise30`. All of it is in fer_bench/cli.py."""
+
+from fer_bench.cli import main
+
+if __name__ == "__main__":
+    main()
