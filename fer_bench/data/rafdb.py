@@ -1,0 +1,73 @@
+"""RAF-DB basic, aligned faces. Labels 1..7 are surprise, fear, disgust, happiness, sadness, anger, neutral.
+
+ids are RAF-DB's own names ("train_00001.jpg") in every layout, so that published noise lists match.
+"""
+
+from __future__ import annotations
+
+import io
+
+from fer_bench.data.archive import Layout, Source, label_number
+from fer_bench.data.folder import read_class_folders
+from fer_bench.data.images import Found, Rows, Say
+from fer_bench.errors import UserError
+
+VERSION = 1
+ALIGNED = "Image/aligned"
+LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt")
+SPLIT_LISTS = ("EmoLabel/train_label.txt", "EmoLabel/test_label.txt")
+
+
+def raf_name(file: str) -> str:
+    """RAF-DB's name of an image: "train_00001_aligned.jpg" -> "train_00001.jpg"."""
+    return file.replace("_aligned.", ".")
+
+
+def _read_lists(source: Source, name: str, say: Say) -> Found:
+    """Lines "train_00001.jpg 5" of the one list, or of the two."""
+    one = [file for file in LISTS if source.exists(file)][:1]
+    found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
+    for file in one or SPLIT_LISTS:
+        text = io.TextIOWrapper(source.open(file), "utf-8-sig")
+        for line, words in enumerate((row.split() for row in text), 1):
+            if words:
+                _add(found, words, f"{source.where(file)}:{line}")
+    return found
+
+
+def _add(found: Found, words: list[str], place: str) -> None:
+    """Put one line of a list into its split."""
+    if len(words) != 2:
+        raise UserError(f"{place}: '{' '.join(words)[:60]}', expected a name and a label; mend that line")
+    image = raf_name(words[0])
+    split = image.partition("_")[0]
+    if split not in found.splits:
+        raise UserError(f"{place}: name '{image}', expected train_… or test_…; mend that line")
+    rows = found.splits[split]
+    stem, _, suffix = image.rpartition(".")
+    rows.ids.append(image)
+    rows.labels.append(label_number(words[1], place, 1, 7) - 1)  # type: ignore[union-attr]
+    rows.images.append(f"{ALIGNED}/{stem}_aligned.{suffix}")  # type: ignore[union-attr]
+
+
+def _read_folders(source: Source, name: str, say: Say) -> Found:
+    """Folders train/1..7 and test/1..7; CSV files beside them say the same and are not read."""
+    found = read_class_folders(source, {"train": "train", "test": "test"}, {str(i + 1): i for i in range(7)})
+    for split, rows in found.splits.items():
+        names = [raf_name(image.rpartition("/")[2]) for image in rows.images]
+        order = sorted(range(len(names)), key=names.__getitem__)  # the order of RAF-DB's own list
+        found.splits[split] = Rows([names[i] for i in order], [rows.labels[i] for i in order],
+                                   [rows.images[i] for i in order])
+    return found
+
+
+_LAYOUTS = (
+    Layout("list", ("|".join(LISTS), ALIGNED), (*LISTS, ALIGNED), _read_lists),
+    Layout("two lists", (*SPLIT_LISTS, ALIGNED), (*SPLIT_LISTS, ALIGNED), _read_lists),
+    Layout("class folders", ("train/1", "test/1"), ("train/*", "test/*"), _read_folders),
+)
+
+
+def layouts(name: str) -> tuple[Layout, ...]:
+    """Where rafdb may lie."""
+    return _LAYOUTS

@@ -1,0 +1,53 @@
+"""The real FERPlus files: official counts, the original labels, identical faces. Skipped without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from realdata import ferplus_root  # noqa: F401  (a fixture)
+
+from fer_bench.data.catalog import DATASETS, open_dataset
+from fer_bench.data.check import check
+from fer_bench.data.pack import Pack
+
+pytestmark = pytest.mark.realdata
+
+
+@pytest.fixture(scope="module")
+def packs(ferplus_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:  # noqa: F811
+    cache = tmp_path_factory.mktemp("cache")
+    return {name: open_dataset(name, ferplus_root, cache) for name in ("ferplus7", "ferplus8")}
+
+
+@pytest.mark.parametrize("name", ["ferplus7", "ferplus8"])
+def test_official_counts(packs: dict[str, Pack], name: str) -> None:
+    pack = packs[name]
+    for split, expected in (DATASETS[name].per_class or {}).items():
+        assert tuple(np.bincount(pack.splits[split].labels).tolist()) == expected
+    assert not any("officially" in note for note in pack.notes)
+    assert "4 kept faces are all black; the official counts include them" in pack.notes
+
+
+@pytest.mark.parametrize(("name", "share"), [("ferplus7", 0.3189), ("ferplus8", 0.3221)])
+def test_a_third_of_the_original_labels_differs(packs: dict[str, Pack], name: str, share: float) -> None:
+    train = packs[name].train
+    original = train.columns["fer2013"]
+    known = original >= 0
+    assert int((~known).sum()) == 60
+    assert (original[known] != train.labels[known]).mean() == pytest.approx(share, abs=5e-5)
+
+
+def test_votes_agree_with_the_labels(packs: dict[str, Pack]) -> None:
+    for split in packs["ferplus8"].splits.values():
+        assert split.votes is not None and (split.votes.argmax(1) == split.labels).all()
+
+
+def test_identical_faces(packs: dict[str, Pack]) -> None:
+    found = check(packs["ferplus7"])
+    faces = {(one.first, one.second): (one.faces, one.other_label) for one in found.repeats}
+    assert faces["train", "train"] == (1064, 0)
+    assert faces["train", "valid"] == (248, 0) and faces["train", "test"] == (257, 0)
+    assert found.black == {"train": 3, "valid": 0, "test": 1}
+    assert round(found.imbalance, 2) == 73.45
