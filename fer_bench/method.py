@@ -1,0 +1,126 @@
+"""All that a training method may see and must give. Read this first: a method is one class with one ``loss``.
+
+Rules that hold for every method, so that one ``loss`` runs eagerly, compiled, or replayed from a CUDA graph:
+never branch in Python on a tensor and never read one back (use ``torch.where``, ``clamp``, masks); draw all
+randomness in ``draw``; keep per-sample state in buffers indexed by ``batch.index``.
+Out of reach on purpose: test images, test labels, true labels, the optimiser, the order of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+Sweep = Callable[[Callable[[Tensor, Tensor], None]], None]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where training stands. The tensors are 0-d, on the run's device, and change in place.
+
+    step: int64, optimiser steps taken so far. epoch: int64, from 0. progress: float32 in [0, 1), step / all steps.
+    """
+
+    step: Tensor
+    epoch: Tensor
+    progress: Tensor
+    epochs: int
+    steps_per_epoch: int
+
+
+class Batch:
+    """One mini-batch of augmented training faces.
+
+    images: float32 [B, 3 or 1, S, S], normalised. labels: int64 [B], as given (maybe wrong).
+    index: int64 [B], row of each face in the training set. draws: what ``Method.draw`` returned for this step.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        index: Tensor,
+        draws: dict[str, Tensor],
+        second_view: Callable[[], Tensor],
+    ) -> None:
+        self.images, self.labels, self.index, self.draws = images, labels, index, draws
+        self.logged: dict[str, Tensor] = {}
+        self._second_view = second_view
+
+    def second_view(self, flip: bool = False) -> Tensor:
+        """An independent augmentation of the same faces, float32 [B, 3 or 1, S, S]; its mirror image if ``flip``."""
+        images = self._second_view()
+        return images.flip(-1) if flip else images
+
+    def log(self, **values: Tensor) -> None:
+        """Hand per-sample numbers [B] to the harness, e.g. ``weight=w``; they never influence training."""
+        self.logged.update({name: value.detach() for name, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method is told when it is built.
+
+    labels: int64 [N], the given labels of the training set (a copy). class_counts: int64 [C], counts of them.
+    """
+
+    num_classes: int
+    labels: Tensor
+    class_counts: Tensor
+    epochs: int
+    steps_per_epoch: int
+    make_backbone: Callable[[], nn.Module]
+
+    @property
+    def num_samples(self) -> int:
+        """N, the number of training faces."""
+        return len(self.labels)
+
+    def backbone(self) -> Any:
+        """A fresh network (``nets.Backbone``): ``net(images)`` [B, C], ``net.embed(images)`` [B, D],
+        ``net.features(images)`` [B, D, h, w], ``net.head`` Linear(D, C), ``net.dim`` D.
+
+        The first call of a run starts from the same weights for every method of that seed.
+        """
+        return self.make_backbone()
+
+
+class Method(nn.Module):
+    """One training method: its networks, heads and per-sample state, all in its ``state_dict``.
+
+    Hyper-parameters are the typed keyword defaults of ``__init__``; they are literals, because the registry reads
+    them from the source without running it.
+    """
+
+    paper_recipe: ClassVar[dict[str, Any]] = {}  # recipe keys of the method's paper, used with --track paper only
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.net = context.backbone()
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        """The scalar to minimise for this batch. The only thing that must be written."""
+        raise NotImplementedError
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Logits [B, C] of normalised images [B, 3 or 1, S, S]; a face's logits may not depend on the others."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Groups for the optimiser, each with its own ``lr``; the harness multiplies them by the schedule."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
+
+    def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
+        """Called before each epoch; ``sweep(fn)`` calls ``fn(images, index)`` over the plain training faces."""
+
+    def after_step(self, clock: Clock) -> None:
+        """Called after each optimiser step, without gradients: moving averages and the like."""
+
+    def draw(self, generator: torch.Generator, size: int) -> dict[str, Tensor]:
+        """All randomness of one step of ``size`` faces, as CPU tensors; found again in ``batch.draws``."""
+        return {}

@@ -1,0 +1,104 @@
+"""NLA, Navigating Label Ambiguity (Lee et al., AAAI 2025): noise-aware adaptive weighting and mirror consistency.
+
+L = lam * mean[(1 + w) CE(z, y)] + (1 - lam) * JSD(softmax z, softmax z'), z' the logits of the mirrored face. With
+v = (p_label, p_rival), p_rival the largest other probability, w = N(v; mu, Sigma): one Gaussian if the label wins
+(isotropic at first, drawn out along p_label + p_rival = const by 1 - exp(-slope epoch / epochs)), one if it loses.
+Paper and code (jungyu0413/NLA at b86f31f; the paper's tables and typeset equations were not at hand):
+- JSD: the paper says JSD; src/loss.py:61-66 averages logits, takes KL from the mixture to the parts and sums over the
+  batch, so it weighs `batch` times more. `middle`, `jsd`. The gradient flows through w there: `detach_weight`.
+- w: loss.py:9-54 is a density (peak .249 / .577); the authors' V-NAW code has exp(-d/2), peak 1: `density=peak1`.
+- means: a summary of the paper calls them epoch-dependent; the code keeps them constant and moves Sigma_true only.
+- the code keeps the best overall and best mean on the test set separately; here both come from one epoch.
+`nla-released` is what the official code computes; `naw` has no consistency, `jsd` no weighting.
+"""
+
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.registry import register
+
+
+@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer")
+@register("nla-released", paper="Lee et al., AAAI 2025, official code", year=2025, family="fer",
+          preset={"jsd": "sum", "middle": "logits", "detach_weight": False})
+@register("naw", paper="Lee et al., AAAI 2025, weighting only", year=2025, family="fer", preset={"regulariser": "none"})
+@register("jsd", paper="Lee et al., AAAI 2025, consistency only", year=2025, family="fer", preset={"weighting": "none"})
+class NLA(Method):
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 1e-4, "epochs": 60}
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        lam: float = 0.5,
+        weighting: Literal["naw", "none"] = "naw",
+        density: Literal["normalised", "peak1"] = "normalised",
+        detach_weight: bool = True,
+        regulariser: Literal["jsd", "l1", "none"] = "jsd",
+        jsd: Literal["mean", "sum"] = "mean",
+        middle: Literal["probabilities", "logits"] = "probabilities",
+        slope: float = 15.0,
+        mu_true_label: float = 0.5,
+        mu_true_rival: float = 0.5,
+        mu_false_label: float = 0.3,
+        mu_false_rival: float = 0.15,
+        std_true_major: float = 0.8,
+        std_true_minor: float = 0.4,
+        std_false_major: float = 0.91,
+        std_false_minor: float = 0.15166666666666667,
+    ) -> None:
+        super().__init__(context)
+        self.lam, self.weighting, self.density, self.detach_weight = lam, weighting, density, detach_weight
+        self.regulariser, self.jsd, self.middle, self.slope = regulariser, jsd, middle, slope
+        self.mu_true, self.mu_false = (mu_true_label, mu_true_rival), (mu_false_label, mu_false_rival)
+        self.std_true, self.std_false = (std_true_major, std_true_minor), (std_false_major, std_false_minor)
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        logits = self.net(batch.images)
+        cross_entropy = F.cross_entropy(logits, batch.labels, reduction="none")
+        if self.weighting == "naw":
+            weight = self.weight(logits.softmax(1), batch.labels, clock)
+            batch.log(weight=weight)
+            cross_entropy = (1 + (weight.detach() if self.detach_weight else weight)) * cross_entropy
+        loss = self.lam * cross_entropy.mean()
+        if self.regulariser != "none":
+            # two passes, as in the code: each has its own batch statistics
+            loss = loss + (1 - self.lam) * self.consistency(logits, self.net(batch.images.flip(-1)))
+        return loss
+
+    def weight(self, probabilities: Tensor, labels: Tensor, clock: Clock) -> Tensor:
+        """w [B] of probabilities [B, C]; the label's tie with its rival counts as won (loss.py:20)."""
+        is_label = F.one_hot(labels, probabilities.shape[1]).bool()
+        label = probabilities.gather(1, labels[:, None]).squeeze(1)
+        rival = probabilities.masked_fill(is_label, -1).amax(1)
+        stretch = 1 - torch.exp(-self.slope * clock.epoch / clock.epochs)
+        true = self.gaussian(label, rival, self.mu_true, self.std_true, -stretch)
+        false = self.gaussian(label, rival, self.mu_false, self.std_false, torch.ones_like(stretch))
+        return torch.where(label >= rival, true, false)
+
+    def gaussian(self, x: Tensor, y: Tensor, mu: tuple[float, float], std: tuple[float, float], tilt: Tensor) -> Tensor:
+        """Bivariate normal in (x, y) [B]; variance a = major^2 + minor^2 on both axes, covariance c = tilt (major^2
+        - minor^2): tilt -1 draws it out along x + y = const, +1 along x - y = const, 0 leaves it round."""
+        a, c = std[0] ** 2 + std[1] ** 2, tilt * (std[0] ** 2 - std[1] ** 2)
+        determinant = a * a - c * c
+        dx, dy = x - mu[0], y - mu[1]
+        shape = torch.exp(-0.5 * (a * dx * dx - 2 * c * dx * dy + a * dy * dy) / determinant)
+        return shape if self.density == "peak1" else shape / (2 * torch.pi * determinant.sqrt())
+
+    def consistency(self, logits: Tensor, mirrored: Tensor) -> Tensor:
+        """Disagreement of a face and its mirror image, logits [B, C] each; mean or sum over the batch."""
+        log_p, log_q = logits.log_softmax(1), mirrored.log_softmax(1)
+        if self.regulariser == "l1":
+            per_face = (log_p.exp() - log_q.exp()).abs().sum(1)
+        elif self.middle == "logits":
+            log_m = ((logits + mirrored) / 2).log_softmax(1)
+            per_face = (log_m.exp() * (log_m - (log_p + log_q) / 2)).sum(1)
+        else:
+            log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+            per_face = ((log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)) / 2).sum(1)
+        return per_face.sum() if self.jsd == "sum" else per_face.mean()

@@ -1,0 +1,71 @@
+"""SCN, Self-Cure Network (Wang et al., CVPR 2020): weigh faces by a learned importance, then relabel doubtful ones.
+
+alpha = sigmoid(Linear(embedding)); loss = CE(alpha * z, y) + max(0, margin_1 - (mean of the beta B largest alpha
+- mean of the others)). From epoch `relabel_epoch` (counted from 1) a face whose P_max - P_label exceeds margin_2
+gets its most probable class as label, for good.
+Paper and code (kaiwang960112/Self-Cure-Network src/train.py at 9f4c3ad): the paper relabels the low-importance group
+only, the code every face (l.250-258): `relabel_scope=low` and `all` (default: the code). margin_1 is .15 at batch
+1024 in the paper, .07 at batch 64 in the README. The code trains from ImageNet whatever weights it is given, since
+its key names never match (l.141-158); ours load strictly or fail.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.registry import register
+
+
+@register("scn", paper="Wang et al., CVPR 2020", year=2020, family="fer")
+class SCN(Method):
+    labels: Tensor  # int64 [N]; what SCN believes: the given labels at first
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 1e-3, "epochs": 70}
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        beta: float = 0.7,
+        margin_1: float = 0.07,
+        margin_2: float = 0.2,
+        relabel_epoch: int = 10,
+        relabel_scope: Literal["all", "low"] = "all",
+    ) -> None:
+        super().__init__(context)
+        self.importance = nn.Linear(self.net.dim, 1)
+        self.register_buffer("labels", context.labels.clone())
+        self.beta, self.margin_1, self.margin_2 = beta, margin_1, margin_2
+        self.relabel_epoch, self.relabel_scope = relabel_epoch, relabel_scope
+
+    def weighted(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits times importance [B, C], and the importance alpha [B]. The head's bias is weighted too (l.101)."""
+        embedding = self.net.embed(images)
+        alpha = torch.sigmoid(self.importance(embedding))
+        return alpha * self.net.head(embedding), alpha.squeeze(1)
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        logits, alpha = self.weighted(batch.images)
+        labels = self.labels[batch.index]
+        batch.log(weight=alpha)
+        ranked = alpha.sort(descending=True).indices
+        high, low = ranked.tensor_split([int(len(alpha) * self.beta)])
+        regularisation = logits.new_zeros(())
+        if len(high) and len(low):  # a batch of one has no groups to rank
+            regularisation = (self.margin_1 - (alpha[high].mean() - alpha[low].mean())).clamp(min=0)
+        self.relabel(logits.detach(), labels, batch.index, low, clock)
+        return F.cross_entropy(logits, labels) + regularisation
+
+    def relabel(self, logits: Tensor, labels: Tensor, index: Tensor, low: Tensor, clock: Clock) -> None:
+        """Write new labels; each face comes once an epoch, so they are first used in the next one, as in the code."""
+        top, predicted = logits.softmax(1).max(1)
+        doubtful = top - logits.softmax(1).gather(1, labels[:, None]).squeeze(1) > self.margin_2
+        if self.relabel_scope == "low":
+            doubtful = doubtful & torch.zeros_like(doubtful).index_fill(0, low, True)
+        due = doubtful & (clock.epoch + 1 >= self.relabel_epoch)
+        self.labels.index_copy_(0, index, torch.where(due, predicted, labels))
+
+    def predict(self, images: Tensor) -> Tensor:
+        return self.weighted(images)[0]
