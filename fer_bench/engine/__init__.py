@@ -1,0 +1,1 @@
+"""Fit one run. Start with fit.py; keyed.py says where every random number comes from."""

@@ -1,0 +1,106 @@
+"""Faces on their way from stored pixels to a network: batched, on the device, every draw keyed by (seed, epoch, view).
+
+Same steps, order and distributions as the per-image pipelines of the reference repositories (SCN, RUL, EAC, NLA):
+pixel noise on uint8, Pillow's resize, normalise, flip, shift, erase.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from fer_bench.engine.keyed import generator
+from fer_bench.engine.resize import resize
+from fer_bench.protocol import Augment, Recipe
+
+ERASE_RATIO = (0.3, 3.3)  # torchvision's RandomErasing
+ERASE_TRIES = 10
+
+
+def draw_view(recipe: Recipe, count: int, seed: int, epoch: int, view: int) -> dict[str, Tensor]:
+    """The augmentation of every training face in one epoch, by row: CPU tensors of length ``count``.
+
+    noisy, flip: bool [N]. shift: int64 [N, 2], rows and columns. box: float32 [N, 4], top, left, height, width.
+    """
+    rng, augment, size = generator("augment", seed, epoch, view), recipe.augment, recipe.image_size
+    return {
+        "noisy": torch.rand(count, generator=rng) < augment.noise,
+        "flip": torch.rand(count, generator=rng) < augment.flip,
+        "shift": torch.randint(-augment.shift, augment.shift + 1, (count, 2), generator=rng),
+        "box": draw_boxes(augment, count, size, rng),
+    }
+
+
+def draw_boxes(augment: Augment, count: int, size: int, rng: torch.Generator) -> Tensor:
+    """Erased rectangles, float32 [N, 4]; zero size where nothing is erased. torchvision's RandomErasing: up to ten
+    tries of (area, ratio), the first that fits inside the image counts, none when no try fits."""
+    area = size * size * torch.empty(count, ERASE_TRIES).uniform_(*augment.erase_scale, generator=rng)
+    low, high = (math.log(r) for r in ERASE_RATIO)
+    ratio = torch.empty(count, ERASE_TRIES).uniform_(low, high, generator=rng).exp()
+    height, width = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (height < size) & (width < size)
+    first = fits.int().argmax(1, keepdim=True)
+    height, width = height.gather(1, first).squeeze(1), width.gather(1, first).squeeze(1)
+    place = torch.rand(count, 2, generator=rng)
+    top, left = (place[:, 0] * (size - height + 1)).floor(), (place[:, 1] * (size - width + 1)).floor()
+    erased = fits.any(1) & (torch.rand(count, generator=rng) < augment.erase)
+    return torch.stack([top, left, height * erased, width * erased], 1)
+
+
+def add_pixel_noise(images: Tensor, noisy: Tensor, variance: float, rng: torch.Generator) -> Tensor:
+    """Gaussian noise on uint8 [B, H, W, C] where ``noisy`` [B]: added, clipped, truncated as numpy's astype does."""
+    noise = torch.randn(images.shape, generator=rng, device=images.device) * math.sqrt(variance)
+    changed = (images + noise).clamp_(0, 255).to(torch.uint8)
+    return torch.where(noisy.view(-1, 1, 1, 1), changed, images)
+
+
+def shift_images(images: Tensor, shift: Tensor) -> Tensor:
+    """Move float [B, C, S, S] by ``shift`` [B, 2] rows and columns; what comes in from outside is zero."""
+    size = images.shape[-1]
+    place = torch.arange(size, device=images.device)
+    rows, columns = place + shift[:, :1], place + shift[:, 1:]  # [B, S]
+    inside = ((rows >= 0) & (rows < size))[:, None, :, None] & ((columns >= 0) & (columns < size))[:, None, None, :]
+    faces = torch.arange(len(images), device=images.device).view(-1, 1, 1)
+    moved = images.permute(0, 2, 3, 1)[faces, rows.clamp(0, size - 1)[:, :, None], columns.clamp(0, size - 1)[:, None]]
+    return moved.permute(0, 3, 1, 2) * inside
+
+
+def erase(images: Tensor, box: Tensor) -> Tensor:
+    """Set the rectangles ``box`` [B, 4] of normalised images [B, C, S, S] to zero."""
+    place = torch.arange(images.shape[-1], device=images.device, dtype=torch.float32)
+    top, left, height, width = (box[:, i].view(-1, 1) for i in range(4))
+    rows = (place >= top) & (place < top + height)
+    columns = (place >= left) & (place < left + width)
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0)
+
+
+def normalise(images: Tensor, recipe: Recipe) -> Tensor:
+    """uint8 [B, H, W, 1 or 3] to float32 [B, C, S, S], channels last: resized, (x / 255 - mean) / std.
+
+    A grey face becomes three equal channels for a colour recipe; a colour face is made grey by Pillow's weights.
+    """
+    images = resize(images, recipe.image_size)
+    if recipe.colour == "grey" and images.shape[-1] == 3:
+        weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device)
+        images = ((images.int() * weights).sum(-1, keepdim=True) + 0x8000) >> 16
+    mean = torch.tensor(recipe.mean, device=images.device)
+    std = torch.tensor(recipe.std, device=images.device)
+    pixels = ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, rng: torch.Generator | None) -> Tensor:
+    """Stored uint8 [B, H, W, C] to a training batch float32 [B, C, S, S]; ``draws`` are the rows of ``draw_view``."""
+    augment = recipe.augment
+    if augment.noise and rng is not None:
+        images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, rng)
+    pixels = normalise(images, recipe)
+    if augment.flip:
+        pixels = torch.where(draws["flip"].view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+    if augment.shift:
+        pixels = shift_images(pixels, draws["shift"])
+    if augment.erase:
+        pixels = erase(pixels, draws["box"])
+    return pixels.contiguous(memory_format=torch.channels_last)

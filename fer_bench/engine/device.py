@@ -1,0 +1,53 @@
+"""The device of a process: threads, determinism and precision, set once before any run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from fer_bench.errors import UserError
+
+
+def choose(name: str) -> torch.device:
+    """"auto" takes a GPU when there is one. Raises UserError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0][:100]
+        raise UserError(f"--device {name}: not usable here ({reason}); try auto or cpu") from None
+    return device
+
+
+def settle(device: torch.device, threads: int, precision: str) -> None:
+    """Deterministic algorithms, the number of threads, and full float32 unless the recipe says tf32."""
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+
+
+def environment(device: torch.device, threads: int) -> dict[str, Any]:
+    """What a record says of the machine: enough to know when the same bits can be expected."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {"device": name, "kind": device.type, "threads": threads, "python": platform.python_version(),
+            "torch": torch.__version__, "platform": platform.system() + " " + platform.machine()}
+
+
+def processor() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,135 @@
+"""Backbones, and strict loading of pre-trained weights. A checkpoint loads whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import timm
+import torch
+from timm.models.resnet import BasicBlock, ResNet
+from torch import Tensor, nn
+
+from fer_bench.errors import UserError, near
+
+# Slim ResNet-10 for small faces: a deep 3x3 stem, no max-pooling, four BasicBlocks of width, 2 width, 4 width, 8 width.
+SLIM = {"resnet10-w16": 16, "resnet10-w24": 24, "resnet10-w32": 32}
+WRAPPERS = ("state_dict", "model")
+PREFIXES = ("module.", "backbone.")
+CLASSIFIERS = ("fc.", "feature.", "classifier.", "head.")  # feature.: the 256-d layer of the ijba_res18 checkpoints
+
+
+class Backbone(nn.Module):
+    """A timm network split where methods need it. Its maps are computed in the run's precision, all else in float32."""
+
+    def __init__(self, trunk: nn.Module, num_classes: int, bf16: bool) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.dim = int(trunk.num_features)  # type: ignore[arg-type]
+        self.head = nn.Linear(self.dim, num_classes)
+        self.bf16 = bf16
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature maps, float32 [B, D, h, w]."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
+            maps: Tensor = self.trunk.forward_features(images)  # type: ignore[operator]
+        return maps.float()
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Globally averaged features, float32 [B, D]."""
+        return self.features(images).mean((2, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, float32 [B, C]."""
+        logits: Tensor = self.head(self.embed(images))
+        return logits
+
+
+def make_trunk(name: str, channels: int, pretrained: bool = False) -> nn.Module:
+    """A timm network without its classifier, whose ``forward_features`` gives [B, D, h, w]."""
+    if name in SLIM:
+        width = SLIM[name]
+        trunk: nn.Module = ResNet(cast(Any, BasicBlock), (1, 1, 1, 1), num_classes=0, in_chans=channels,
+                                  stem_type="deep", stem_width=width // 2,
+                                  channels=(width, 2 * width, 4 * width, 8 * width))
+        trunk.maxpool = nn.Identity()
+        return trunk
+    if not timm.is_model(name):
+        raise UserError(f"unknown backbone '{name}': {near(name, [*SLIM, *timm.list_models()])}")
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=channels)
+    except Exception as error:
+        if not pretrained:
+            raise
+        raise UserError(f"--weights imagenet: timm could not fetch the weights of '{name}' ({type(error).__name__}); "
+                        "download them once where there is a network and give the file with --weights PATH") from error
+    return network
+
+
+def backbone_maker(name: str, channels: int, num_classes: int, bf16: bool, weights: str) -> Callable[[], Backbone]:
+    """A function that builds the network anew. ``weights``: "none", "imagenet" or the path of a checkpoint.
+
+    Raises UserError at once, before any training, when the checkpoint does not fit.
+    """
+    state = None if weights in ("none", "imagenet") else read_checkpoint(Path(weights))
+
+    def make() -> Backbone:
+        trunk = make_trunk(name, channels, pretrained=weights == "imagenet")
+        if state is not None:
+            load_strictly(trunk, state, name, Path(weights).name)
+        return Backbone(trunk, num_classes, bf16)
+
+    if state is not None:
+        with torch.random.fork_rng(devices=[]):
+            make()
+    return make
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Weights of a backbone by torchvision's names, classifier dropped. Nothing in the file is executed.
+
+    Unwraps 'state_dict' or 'model', strips 'module.' and 'backbone.' (reference/methods.md (c)).
+    """
+    path = path.expanduser()
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"--weights {path}: no such file") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"--weights {path}: not a file of tensors alone ({type(error).__name__}: {reason}); it may "
+                        "hold code, which is never run: save the state_dict with torch.save or safetensors") from None
+    for key in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise UserError(f"--weights {path}: found {type(content).__name__}, expected a state_dict of tensors")
+    state = {_strip(key): value for key, value in content.items()}
+    return {key: value for key, value in state.items() if not key.startswith(CLASSIFIERS)}
+
+
+def load_strictly(trunk: nn.Module, state: dict[str, Tensor], backbone: str, file: str) -> None:
+    """Every weight of the backbone must be in the checkpoint with its shape, and nothing else may be there."""
+    own = trunk.state_dict()
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    extra = [k for k in state if k not in own]
+    shapes = [f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}" for k in own
+              if k in state and state[k].shape != own[k].shape]
+    if missing or extra or shapes:
+        parts = [f"{len(keys)} {what} ({', '.join(keys[:5])}{', ...' if len(keys) > 5 else ''})"
+                 for what, keys in (("missing", missing), ("unknown", extra), ("of another shape", shapes)) if keys]
+        raise UserError(f"--weights {file} does not fit backbone '{backbone}': {'; '.join(parts)}; choose the backbone "
+                        "it was trained with (--set-recipe backbone=NAME, colour=rgb for a network of colour faces)")
+    trunk.load_state_dict({**own, **state}, strict=True)
+
+
+def _strip(key: str) -> str:
+    for prefix in PREFIXES:
+        key = key.removeprefix(prefix)
+    return key
