@@ -1,0 +1,170 @@
+"""From what a user asked for to a list of runs, everything checked before the first of them starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fer_bench.code import engine_hash
+from fer_bench.data.catalog import open_dataset
+from fer_bench.data.pack import Pack
+from fer_bench.errors import UserError
+from fer_bench.prepare import Prepared, prepare
+from fer_bench.protocol import Protocol, Recipe, load_protocol, load_recipe, protocol_names
+from fer_bench.registry import MethodInfo, method_info, methods, resolve_parameters
+from fer_bench.spec import RunSpec, file_hash, make_spec
+
+DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for, names resolved, nothing opened yet."""
+
+    methods: tuple[str, ...]
+    protocols: tuple[str, ...]
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cache: Path
+    root: Path | None = None
+    recipe: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    recipe_settings: dict[str, str] = field(default_factory=dict)
+    weights: str = "none"
+    track: str = "fair"
+    plugins: tuple[Path, ...] = ()
+    noise_list: Path | None = None
+    pack_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, and where its inputs lie on this machine (which is no part of its identity)."""
+
+    spec: RunSpec
+    label: str
+    method: MethodInfo
+    protocol: Protocol
+    recipe: Recipe
+    dataset: str
+    request: Request
+
+
+def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
+    """All runs of a request: seeds outermost, so that a part of the list is a fair comparison too."""
+    infos = [method_info(name, request.plugins) for name in request.methods]
+    for problem in methods(request.plugins)[1]:
+        say(problem)
+    parameters = {info.name: resolve_parameters(info, request.settings) for info in infos}
+    protocols = [load_protocol(name) for name in request.protocols]
+    recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
+    weights, engine, parts = identify_weights(request.weights), engine_hash(), []
+    for dataset in request.datasets:
+        pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
+        for protocol in protocols:
+            prepared(request, dataset, protocol, request.seeds[0])  # bad input shows here, before any run
+            parts.append((dataset, pack, protocol, protocol_identity(protocol, request)))
+    plans = []
+    for seed in request.seeds:
+        for dataset, pack, protocol, content in parts:
+            for info in infos:
+                recipe = recipes[info.name, dataset]
+                spec = make_spec(
+                    method=info.name, parameters=parameters[info.name], protocol=content,
+                    dataset={"name": pack.name, "fingerprint": pack.fingerprint, "classes": list(pack.classes)},
+                    recipe=recipe.model_dump(mode="json", exclude={"title"}), weights=weights, track=request.track,
+                    seed=seed, code={"method": info.code, "engine": engine})
+                plans.append(Plan(spec, label(info, parameters[info.name]), info, protocol, recipe, dataset, request))
+    return plans
+
+
+def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """"a,b" to ("a", "b"); "all" to everything known. Names are checked where they are looked up."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UserError(f"--{kind}: nothing named; give one, several separated by commas, or 'all'")
+    return tuple(dict.fromkeys(known() if names == ["all"] else names))
+
+
+def general_protocols() -> list[str]:
+    """What ``--protocol all`` means: the protocols that need nothing but the dataset's own labels."""
+    own = ("list", "column")
+    return [name for name in protocol_names() if (noise := load_protocol(name).noise) is None or noise.kind not in own]
+
+
+def all_methods(plugins: Iterable[Path]) -> list[str]:
+    """What ``--method all`` means; files that cannot be read are left out (``make_plans`` names them)."""
+    return list(methods(plugins)[0])
+
+
+def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
+    """The recipe of a method on a dataset: the same for all methods, unless --track paper."""
+    name = request.recipe or DEFAULT_RECIPES.get(dataset, "paper")
+    base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
+    return load_recipe(name, request.recipe_settings, base)
+
+
+def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
+    """The method's name, and its hyper-parameters where they are not the defaults: "nla jsd=sum"."""
+    changed = [f"{k}={v}" for k, v in parameters.items() if v != info.parameters[k].default]
+    return " ".join([info.name, *changed])
+
+
+def protocol_identity(protocol: Protocol, request: Request) -> dict[str, Any]:
+    """A protocol's content without its title; a noise list counts by its bytes, not its place."""
+    content = protocol.model_dump(mode="json", exclude={"title"})
+    path = find_noise_list(protocol, request)
+    if path is not None:
+        content["noise"]["file"] = "sha256:" + file_hash(path)
+    return content
+
+
+def find_noise_list(protocol: Protocol, request: Request) -> Path | None:
+    """Where a published noise list lies: --noise-list, else as given, under the data root, or in its EmoLabel."""
+    if protocol.noise is None or protocol.noise.file is None:
+        return None
+    if request.noise_list is not None:
+        places = [request.noise_list]
+    else:
+        root = request.root or Path()
+        places = [Path(protocol.noise.file), root / protocol.noise.file, root / "EmoLabel" / protocol.noise.file]
+    for place in places:
+        if place.is_file():
+            return place
+    raise UserError(f"protocol '{protocol.name}': noise list not found, looked for {', '.join(map(str, places))}; give "
+                    "its path with --noise-list")
+
+
+def identify_weights(weights: str) -> str:
+    """"none", "imagenet", or the sha256 of a checkpoint file."""
+    if weights in ("none", "imagenet"):
+        return weights
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"--weights {weights}: no such file; give a checkpoint, 'imagenet' or 'none'")
+    return file_hash(path)
+
+
+@lru_cache(maxsize=4)
+def cached_pack(dataset: str, root: Path | None, cache: Path, size: int | None,
+                say: Callable[[str], None] | None = None) -> Pack:
+    """The dataset's pack, opened once per process."""
+    return open_dataset(dataset, root, cache, size=size, progress=say)
+
+
+_prepared: dict[tuple[Any, ...], Prepared] = {}
+
+
+def prepared(request: Request, dataset: str, protocol: Protocol, seed: int) -> Prepared:
+    """The data of a run; the last one is kept, since methods of one seed share it."""
+    noise_list = find_noise_list(protocol, request)
+    source = (dataset, request.root, request.cache, request.pack_size)
+    key = (*source, noise_list, protocol.model_dump_json(), seed)
+    if key not in _prepared:
+        data = prepare(cached_pack(*source), protocol, seed, noise_list)
+        _prepared.clear()
+        _prepared[key] = data
+    return _prepared[key]

@@ -1,0 +1,126 @@
+"""Work through a list of runs: skip what is done or claimed, claim, fit, record. One failure never stops the others."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from fer_bench.engine.device import environment, settle
+from fer_bench.engine.fit import Inputs, fit
+from fer_bench.errors import UserError
+from fer_bench.nets import backbone_maker
+from fer_bench.plan import Plan, prepared
+from fer_bench.registry import load_class
+from fer_bench.store import Claim, Store
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a process works; no part of a run's identity."""
+
+    store: Store
+    device: str
+    threads: int
+
+
+class ClaimLost(Exception):
+    """Another process took the run over while this one slept."""
+
+
+def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit) -> None:
+    """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking."""
+    for plan in plans[offset:] + plans[:offset]:
+        emit({"kind": run_one(plan, settings, emit), "run": plan.spec.id})
+
+
+def run_one(plan: Plan, settings: Settings, emit: Emit) -> str:
+    """Do one run if it is not done: "done", "skipped" (was done), "busy", "failed" or "conflict"."""
+    store, run = settings.store, plan.spec.id
+
+    def warn(line: str) -> None:
+        emit({"kind": "warning", "run": run, "text": line})
+
+    if store.record(run, warn) is not None:
+        return "skipped"
+    if (error := store.error(run)) is not None:
+        warn(f"{plan.spec.title}: failed before ({error}); --retry failed runs it again")
+        return "failed"
+    claim = store.claim(run)
+    if claim is None:
+        return "busy"
+    try:
+        record = execute(plan, settings, claim, emit, warn)
+        outcome = store.write_record(record)
+        return "conflict" if outcome == "conflict" else "done"
+    except ClaimLost:
+        return "busy"
+    except Exception as error:
+        headline = f"{type(error).__name__}: {error}".split("\n")[0]
+        path = store.write_error(run, headline, traceback.format_exc())
+        warn(f"{plan.spec.title}: failed ({headline}); details in {path}")
+        return "failed"
+    finally:
+        claim.release()
+
+
+def execute(plan: Plan, settings: Settings, claim: Claim, emit: Emit, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Fit a run and return its record."""
+    device = torch.device(settings.device)
+    settle(device, settings.threads, plan.recipe.precision)
+    data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
+    emit({"kind": "start", "run": plan.spec.id, "title": plan.spec.title, "epochs": plan.recipe.epochs,
+          "faces": len(data.train)})
+
+    def report(row: dict[str, Any]) -> None:
+        emit({"kind": "epoch", "run": plan.spec.id, **row})
+        if not claim.held():
+            raise ClaimLost
+
+    inputs = Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
+                    plan.spec.content["seed"], maker(plan.recipe.backbone, plan.recipe.colour, len(data.classes),
+                                                     plan.recipe.precision, plan.request.weights))
+    parts = fit(inputs, device, settings.store.run_folder(plan.spec.id), report, warn)
+    return {"schema": 1, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
+            "environment": environment(device, settings.threads)}
+
+
+@lru_cache(maxsize=2)
+def maker(backbone: str, colour: str, classes: int, precision: str, weights: str) -> Callable[[], nn.Module]:
+    """The network builder of a recipe; a checkpoint is read once per process."""
+    return backbone_maker(backbone, 1 if colour == "grey" else 3, classes, precision == "bf16", weights)
+
+
+def loadable(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
+    """The plans whose method can be imported; the others are said. Raises UserError when none is left."""
+    broken: dict[str, str] = {}
+    for plan in {p.method.name: p for p in plans}.values():
+        try:
+            cls = load_class(plan.method)
+            if not (isinstance(cls, type) and issubclass(cls, nn.Module) and hasattr(cls, "loss")):
+                raise UserError(f"{plan.method.file}: {plan.method.class_name} is no Method; derive it from "
+                                "fer_bench.method.Method and give it a loss")
+        except UserError as error:
+            broken[plan.method.name] = " ".join(str(error).split())
+    usable = [plan for plan in plans if plan.method.name not in broken]
+    if not usable:
+        raise UserError(" | ".join(broken.values()))
+    for line in broken.values():
+        say(f"error: {line}")
+    return usable
+
+
+def check_networks(plans: list[Plan]) -> None:
+    """Build every network, with its checkpoint, once before the first run. Raises UserError."""
+    for plan in {(p.recipe.backbone, p.recipe.colour): p for p in plans}.values():
+        make = maker(plan.recipe.backbone, plan.recipe.colour, len(plan.spec.content["dataset"]["classes"]),
+                     plan.recipe.precision, plan.request.weights)
+        with torch.random.fork_rng(devices=[]):
+            make()

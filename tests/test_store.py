@@ -1,0 +1,214 @@
+"""Records, claims and states: plain files that survive races, kills and damage."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fer_bench import store as store_module
+from fer_bench.errors import UserError
+from fer_bench.store import Store, read_records
+
+RUN = "ab12cd34ef56ab78"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", tmp_path / "work")
+
+
+def record(accuracy: float = 0.5, run: str = RUN) -> dict:
+    return {"schema": 1, "id": run, "label": "ce", "spec": {"seed": 0, "recipe": {"lr": 1e-4}},
+            "result": {"last": {"overall": accuracy}, "curve": [{"epoch": 1}, {"epoch": 2}], "predictions": [0, 1]},
+            "cost": {"seconds": 1.25}}
+
+
+def dead_process() -> int:
+    """The number of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def rewrite(path: Path, **changes) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_record_is_read_as_it_was_written(store):
+    assert store.record(RUN) is None and store.write_record(record()) == "written"
+    assert store.record(RUN) == record() and store.record_path(RUN).parent.name == "ab"
+
+
+def test_a_record_has_one_line_for_each_epoch(store):
+    store.write_record(record())
+    assert {'   {"epoch": 1},', '   {"epoch": 2}'} <= set(store.record_path(RUN).read_text().split("\n"))
+
+
+def test_an_equal_result_is_the_same_record(store):
+    store.write_record(record())
+    assert store.write_record({**record(), "cost": {"seconds": 99}}) == "same"
+    assert store.record(RUN)["cost"] == {"seconds": 1.25}
+
+
+def test_a_different_result_is_kept_as_a_conflict_and_not_used(store):
+    store.write_record(record(0.5))
+    assert store.write_record(record(0.6)) == "conflict"
+    said: list[str] = []
+    assert read_records(store.results, said.append) == [record(0.5)]
+    assert len(said) == 1 and "a second, different result of run " + RUN in said[0]
+
+
+def test_writing_leaves_no_other_file(store):
+    for accuracy in (0.5, 0.5, 0.6):
+        store.write_record(record(accuracy))
+    assert len(list(store.record_path(RUN).parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 1}', '{"id": "other"}', "\x00\x01"])
+def test_a_damaged_record_is_named_and_set_aside(store, damage):
+    store.write_record(record())
+    store.record_path(RUN).write_text(damage)
+    said: list[str] = []
+    assert store.record(RUN, said.append) is None and store.record(RUN) is None
+    assert len(said) == 1 and f"{RUN}.json is damaged" in said[0]
+    assert (store.record_path(RUN).parent / f"{RUN}.damaged").exists() and store.write_record(record()) == "written"
+
+
+def test_a_truncated_record_is_left_out_of_tables(store):
+    store.write_record(record())
+    store.write_record(record(run="cd" + RUN[2:]))
+    path = store.record_path(RUN)
+    path.write_bytes(path.read_bytes()[:-20])
+    said: list[str] = []
+    assert [r["id"] for r in read_records(store.results, said.append)] == ["cd" + RUN[2:]]
+    assert len(said) == 1 and str(path) in said[0]
+
+
+def test_no_results_folder_holds_no_records(tmp_path):
+    assert read_records(tmp_path / "absent") == []
+
+
+def test_a_claim_excludes_others_until_it_is_released(store):
+    claim = store.claim(RUN)
+    assert claim is not None and claim.held() and store.claim(RUN) is None
+    claim.release()
+    assert not claim.held() and store.claim(RUN) is not None
+
+
+def test_claiming_leaves_no_other_file(store):
+    store.claim(RUN)
+    store.claim(RUN)
+    assert [p.name for p in store.run_folder(RUN).iterdir()] == ["claim"]
+
+
+def test_the_claim_of_a_dead_process_is_taken_over(store):
+    first = store.claim(RUN)
+    rewrite(first.path, pid=dead_process())
+    second = store.claim(RUN)
+    assert second is not None and second.held() and not first.held()
+
+
+def test_a_process_number_that_was_used_again_holds_no_claim(store):
+    first = store.claim(RUN)
+    rewrite(first.path, started="1")
+    assert store.claim(RUN) is not None
+
+
+def test_a_claim_that_was_taken_over_cannot_be_released(store):
+    first = store.claim(RUN)
+    rewrite(first.path, pid=dead_process())
+    second = store.claim(RUN)
+    first.release()
+    assert second.held()
+
+
+@pytest.mark.parametrize(("age", "free"), [(10, False), (store_module.STALE_SECONDS + 10, True)])
+def test_the_claim_of_another_machine_is_taken_over_when_its_heartbeat_is_old(store, age, free):
+    first = store.claim(RUN)
+    rewrite(first.path, host="elsewhere", pid=1)
+    os.utime(first.path, (time.time() - age,) * 2)
+    assert (store.claim(RUN) is not None) == free
+
+
+def test_held_refreshes_the_heartbeat(store):
+    claim = store.claim(RUN)
+    os.utime(claim.path, (1, 1))
+    assert claim.held() and time.time() - claim.path.stat().st_mtime < 60
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}"])
+def test_a_damaged_claim_is_taken_over(store, damage):
+    store.claim(RUN).path.write_text(damage)
+    assert store.claim(RUN) is not None
+
+
+def compete(folder: str, runs: list[str], barrier, won) -> None:
+    own, claims = Store(Path(folder) / "results", Path(folder) / "work"), []
+    for run in runs:
+        barrier.wait()
+        claims.append(own.claim(run))
+    barrier.wait()
+    won.put([run for run, claim in zip(runs, claims, strict=True) if claim is not None and claim.held()])
+    barrier.wait()  # nobody ends, and so gives its claims up, before all have looked
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_of_racing_processes_exactly_one_gets_each_claim(tmp_path, store, stale):
+    runs = [f"{n:016x}" for n in range(30)]
+    if stale:
+        gone = dead_process()
+        for run in runs:
+            rewrite(store.claim(run).path, pid=gone)
+    context = multiprocessing.get_context("spawn")
+    barrier, won = context.Barrier(3), context.Queue()
+    racers = [context.Process(target=compete, args=(str(tmp_path), runs, barrier, won)) for _ in range(3)]
+    for racer in racers:
+        racer.start()
+    winners = [run for _ in racers for run in won.get(timeout=60)]
+    for racer in racers:
+        racer.join(60)
+    assert sorted(winners) == runs
+
+
+def test_an_error_is_kept_read_and_forgotten(store):
+    path = store.write_error(RUN, "NotFinite: in epoch 2", "Traceback ...")
+    assert store.error(RUN) == "NotFinite: in epoch 2" and "Traceback" in path.read_text()
+    store.clear_error(RUN)
+    assert store.error(RUN) is None
+
+
+def test_states_follow_the_files(store):
+    seen = [store.state(RUN)]
+    claim = store.claim(RUN)
+    seen.append(store.state(RUN))
+    rewrite(claim.path, pid=dead_process())
+    seen.append(store.state(RUN))
+    claim.path.unlink()
+    (store.run_folder(RUN) / "checkpoint.pt").touch()
+    seen.append(store.state(RUN))
+    store.write_error(RUN, "x", "y")
+    seen.append(store.state(RUN))
+    store.write_record(record())
+    seen.append(store.state(RUN))
+    assert seen == ["absent", "running", "lost", "lost", "failed", "done"]
+
+
+def test_folders_that_can_be_written_are_made_and_left_empty(store):
+    store.check_writable()
+    assert list((store.results / "records").iterdir()) == list(store.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["results", "work"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, option):
+    (tmp_path / "file").touch()
+    places = {"results": tmp_path / "results", "work": tmp_path / "work", option: tmp_path / "file" / "inner"}
+    with pytest.raises(UserError, match=f"--{option} .*file.*cannot be written") as refused:
+        Store(places["results"], places["work"]).check_writable()
+    assert f"name another folder with --{option}" in str(refused.value)
