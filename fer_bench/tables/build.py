@@ -1,0 +1,169 @@
+"""Puts records into a layout. Read it for the order of rows and for what counts as a missing run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fer_bench.errors import UserError
+from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
+from fer_bench.tables.layouts import Layout, Slot, columns_of
+from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
+from fer_bench.tables.published import Published, matches
+from fer_bench.tables.records import dataset_of, natural, protocol_of
+
+Key = tuple[str, ...]
+DEFAULT_RECIPES = {"synthetic": "quick"}  # recipes that a command need not name
+
+
+@dataclass
+class Grid:
+    """The records of one table by section, slot, label and seed."""
+
+    layout: Layout
+    select: str
+    baseline: str
+    blocks: dict[Key, dict[Slot, Runs]] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """File one record, unless the layout has no place for it; UserError when its place is taken."""
+        place = self.layout.place(record)
+        if place is None:
+            return
+        key, slot = place
+        runs = self.blocks.setdefault(key, {}).setdefault(slot, {})
+        names = {
+            protocol_of(record),
+            *(protocol_of(other) for each in runs.values() for other in each.values()),
+        }
+        if len(names) > 1:
+            both = " and ".join(sorted(names))
+            raise UserError(f"protocols {both} share the column '{slot.head}': choose one with --protocol")
+        seed = record["spec"]["seed"]
+        taken = runs.setdefault(record["label"], {}).setdefault(seed, record)
+        if taken is not record:
+            what = f"{record['label']}, {protocol_of(record)}, {dataset_of(record)}, seed {seed}"
+            raise UserError(f"two runs of {what}: {taken['id']} and {record['id']}; see `explain`")
+
+    def order(self) -> list[Key]:
+        """The sections, protocols in natural order."""
+        return sorted(self.blocks, key=lambda key: [natural(text) for text in key])
+
+    def slots(self) -> list[Slot]:
+        """Every slot that any section has."""
+        return sorted({slot for block in self.blocks.values() for slot in block})
+
+    def labels(self, key: Key | None = None) -> list[str]:
+        """The labels of a section (None: of the table), baseline first, then alphabetical."""
+        blocks = self.blocks.values() if key is None else [self.blocks[key]]
+        found = {label for block in blocks for runs in block.values() for label in runs}
+        return sorted(found, key=lambda label: (label != self.baseline, label.lower(), label))
+
+    def records(self) -> Iterator[Record]:
+        """All that were filed."""
+        for block in self.blocks.values():
+            for runs in block.values():
+                for seeds in runs.values():
+                    yield from seeds.values()
+
+    def columns(self) -> list[tuple[Slot, Column]]:
+        """The table's columns, each with its slot."""
+        shows = columns_of(self.layout, next(self.records()))
+        places = [(slot, show) for slot in self.slots() for show in shows]
+        return [(slot, Column(slot.head, *show)) for slot, show in places]
+
+    def section(self, key: Key, published: Sequence[Published]) -> Section:
+        """One block of rows, with the published results that belong under it (marks are set later)."""
+        block, columns = self.blocks[key], self.columns()
+        cells = {
+            (slot, metric): cells_of(block[slot], self.select, metric, self.baseline)
+            for slot, metric in {(slot, column.metric) for slot, column in columns}
+            if slot in block
+        }
+        rows = []
+        for label in self.labels(key):
+            found = tuple(cells.get((slot, column.metric), {}).get(label) for slot, column in columns)
+            rows.append(Row(label, found, "†" if self._told_rate(block, label) else ""))
+        return Section(key, tuple(rows), tuple(_published_rows(block, columns, published)))
+
+    def _told_rate(self, block: dict[Slot, Runs], label: str) -> bool:
+        records = [record for runs in block.values() for record in runs.get(label, {}).values()]
+        return any(record["spec"]["method"]["parameters"].get("oracle_rate") is True for record in records)
+
+    def bold_withheld(self) -> bool:
+        """Whether a column that compares methods has too few seeds for the bold rule."""
+        return any(
+            too_few_seeds(runs, self.select, column.metric)
+            for block in self.blocks.values()
+            for slot, column in self.columns()
+            if (runs := block.get(slot))
+        )
+
+    def missing(self) -> list[Missing]:
+        """Runs that a full table would have: every label, section and slot, with the union of the seeds."""
+        expected = {record["spec"]["seed"] for record in self.records()}
+        gaps = []
+        for key in self.order():
+            some = _first(next(iter(self.blocks[key].values())))
+            for slot in self.slots():
+                protocol = self._protocol(key, slot)
+                for label in self.labels() if protocol else ():
+                    absent = expected - self.blocks[key].get(slot, {}).get(label, {}).keys()
+                    if absent:
+                        where = (label, dataset_of(some), str(protocol))
+                        gaps.append(Missing(*where, tuple(sorted(absent)), _options(some)))
+        return gaps
+
+    def _protocol(self, key: Key, slot: Slot) -> str | None:
+        """The name of the protocol of a slot: its own, else that of a section of the same family."""
+        family = key[0].partition(" (")[2]
+        for other in [key, *self.order()]:
+            if slot in self.blocks[other] and other[0].partition(" (")[2] == family:
+                return protocol_of(_first(self.blocks[other][slot]))
+        return None
+
+
+def _first(runs: Runs) -> Record:
+    """Any of the runs, where only what they share is wanted."""
+    return next(iter(next(iter(runs.values())).values()))
+
+
+def _options(record: Record) -> tuple[str, ...]:
+    """What a command must add so that its runs fit this table; the user fills in DIR-... and FILE-...."""
+    spec, dataset = record["spec"], dataset_of(record)
+    options = []
+    if dataset != "synthetic" and ":" not in dataset:
+        options += ["--data-root", f"DIR-{dataset}"]
+    if spec["recipe"]["name"] != DEFAULT_RECIPES.get(dataset):
+        options += ["--recipe", spec["recipe"]["name"]]
+    if spec["weights"] != "none":
+        known = spec["weights"] == "imagenet"
+        options += ["--weights", "imagenet" if known else f"FILE-{spec['weights'][:12]}"]
+    if spec["track"] != "fair":
+        options += ["--track", spec["track"]]
+    return tuple(options)
+
+
+def _published_rows(
+    block: dict[Slot, Runs], columns: list[tuple[Slot, Column]], published: Sequence[Published]
+) -> Iterator[Row]:
+    """One row for each method, network and source; two numbers for one cell make two rows."""
+    rows: list[tuple[Published, dict[tuple[Slot, str], Cell]]] = []
+    metrics = {(slot, column.metric) for slot, column in columns}
+    for slot, runs in sorted(block.items()):
+        some = _first(runs)
+        for entry in published:
+            dataset, protocol = dataset_of(some), protocol_of(some)
+            if (slot, entry.metric) not in metrics or not matches(entry, dataset, some["spec"]["protocol"]):
+                continue
+            cell = entry.cell(dataset, protocol)
+            for first, cells in rows:
+                same = (first.method, first.note()) == (entry.method, entry.note())
+                if same and (slot, entry.metric) not in cells:
+                    cells[slot, entry.metric] = cell
+                    break
+            else:
+                rows.append((entry, {(slot, entry.metric): cell}))
+    for entry, cells in sorted(rows, key=lambda row: (row[0].method.lower(), row[0].note())):
+        found = (cells.get((slot, column.metric)) for slot, column in columns)
+        yield Row(entry.method, tuple(found), entry.note())

@@ -1,0 +1,76 @@
+"""From records to the cells of one column. Read it for what exactly a number in a table is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fer_bench import stats
+from fer_bench.errors import UserError
+from fer_bench.tables.model import Cell, Record
+from fer_bench.tables.records import dataset_of, protocol_of
+
+Runs = dict[str, dict[int, Record]]  # label -> seed -> record, under one protocol on one dataset
+
+
+def metrics_of(record: Record, select: str) -> dict[str, Any]:
+    """The numbers of the chosen epoch (last, best, val); UserError when the run has no validation set."""
+    metrics = record["result"][select]
+    if metrics is None:
+        run = f"{record['label']}, {protocol_of(record)}, {dataset_of(record)}, seed {record['spec']['seed']}"
+        raise UserError(
+            f"--select {select}: run {record['id']} ({run}) held no validation set out; "
+            f"give its protocol the key `validation` (such as validation: 0.1) or use --select last"
+        )
+    return dict(metrics)
+
+
+def value_of(record: Record, select: str, metric: str) -> float | None:
+    """One number of one run, a fraction; None for the recall of a class that the test set lacks."""
+    metrics = metrics_of(record, select)
+    if not metric.startswith("recall:"):
+        return float(metrics[metric])
+    value = metrics["recall"][record["spec"]["dataset"]["classes"].index(metric.removeprefix("recall:"))]
+    return None if value is None else float(value)
+
+
+def _by_seed(runs: Runs, select: str, metric: str) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    for label, records in runs.items():
+        values = {seed: value_of(records[seed], select, metric) for seed in sorted(records)}
+        known = {seed: value for seed, value in values.items() if value is not None}
+        if known:
+            found[label] = known
+    return found
+
+
+def too_few_seeds(runs: Runs, select: str, metric: str) -> bool:
+    """Whether there are methods to compare, but not seeds enough for the bold rule to tell any two apart."""
+    values = _by_seed(runs, select, metric)
+    return len(values) > 1 and not stats.can_separate(values)
+
+
+def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, Cell]:
+    """label -> cell of one column. Nothing is bold when so few seeds could not have shown a difference."""
+    values = _by_seed(runs, select, metric)
+    bold = stats.not_below_best(values) if stats.can_separate(values) else set()
+    gains = stats.gains_over(values, baseline)
+    best = _by_seed(runs, "best", metric)
+    last = _by_seed(runs, "last", metric)
+    cells = {}
+    for label, seeds in values.items():
+        record = next(iter(runs[label].values()))
+        numbers = list(seeds.values())
+        gain, p = gains.get(label, (None, None))
+        cells[label] = Cell(
+            dataset_of(record),
+            protocol_of(record),
+            metric,
+            stats.mean(numbers),
+            stats.std(numbers),
+            len(numbers),
+            label in bold,
+            gain,
+            p,
+            stats.mean(stats.differences(best[label], last[label])),
+        )
+    return cells

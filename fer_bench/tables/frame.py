@@ -1,0 +1,25 @@
+"""Records as a pandas DataFrame, one row a run, for those who want to compute or plot something of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_frame(records: Sequence[dict[str, Any]], select: str = "last") -> pd.DataFrame:
+    """Columns: run, method, protocol, dataset, recipe, track, seed, epoch, the metrics (fractions), and every diagnosis and cost number. ``select``: last, best or val; runs without it are left out."""
+    import pandas as pd
+
+    rows = []
+    for record in records:
+        spec, metrics = record["spec"], record["result"][select]
+        if metrics is None:
+            continue
+        rows.append({"run": record["id"], "method": record["label"], "protocol": spec["protocol"]["name"],
+                     "dataset": spec["dataset"]["name"], "recipe": spec["recipe"]["name"], "track": spec["track"],
+                     "seed": spec["seed"], **{k: v for k, v in metrics.items() if k != "recall"},
+                     **record["diagnosis"], **record["cost"]})
+    return pd.DataFrame(rows)

@@ -1,0 +1,105 @@
+"""The four layouts of a table, each a few lines of data. Read it to add one.
+
+A layout says where a record goes, as (section, slot): a section is a block of rows that may be compared, a
+slot is a group of columns within it (a noise rate, an imbalance factor). Slots are decided from the content
+of the protocol, so that a renamed protocol still lands in the right column. None leaves the record out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fer_bench.tables.model import Record, Show
+from fer_bench.tables.records import dataset_of, protocol_of
+
+
+class Slot(NamedTuple):
+    """A group of columns; slots sort by kind, then by strength."""
+
+    kind: str
+    strength: float
+    head: str
+
+
+Place = tuple[tuple[str, ...], Slot]
+WHOLE = Slot("", 0.0, "")  # the only slot of a layout without column groups
+CLEAN = Slot("", 0.0, "clean")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Title, headings and columns of one kind of table; a column is (head, metric, what to show)."""
+
+    title: str
+    stub: tuple[str, ...]
+    place: Callable[[Record], Place | None]
+    shows: tuple[tuple[str, str, Show], ...]
+    example: str  # a protocol that fills it
+    split: bool = False  # one table for each dataset and protocol
+
+
+def _family(record: Record) -> tuple[str, ...]:
+    """The dataset, with what the protocol does besides noise and imbalance, such as validation=0.1."""
+    aside = ("name", "title", "noise", "imbalance")
+    protocol: Mapping[str, Any] = record["spec"]["protocol"]
+    extra = [f"{key}={value}" for key, value in sorted(protocol.items()) if key not in aside and value]
+    dataset = dataset_of(record)
+    return (f"{dataset} ({', '.join(extra)})" if extra else dataset,)
+
+
+def _by_noise(record: Record) -> Place | None:
+    protocol = record["spec"]["protocol"]
+    noise = protocol.get("noise")
+    if protocol.get("imbalance") or (noise and noise["kind"] != "symmetric"):
+        return None
+    rate = noise["rate"] if noise else 0.0
+    return _family(record), Slot("symmetric", rate, f"{100 * rate:g} %") if rate else CLEAN
+
+
+def _by_imbalance(record: Record) -> Place | None:
+    protocol = record["spec"]["protocol"]
+    if protocol.get("noise"):
+        return None
+    imbalance = protocol.get("imbalance")
+    if not imbalance:
+        return _family(record), CLEAN
+    profile, factor = imbalance["profile"], imbalance["factor"]
+    head = f"IF {factor:g}" if profile == "exponential" else f"{profile} IF {factor:g}"
+    return _family(record), Slot(profile, factor, head)
+
+
+def _by_protocol(record: Record) -> Place | None:
+    return (dataset_of(record), protocol_of(record)), WHOLE
+
+
+ACCURACIES: tuple[tuple[str, str, Show], ...] = (("overall", "overall", "value"), ("mean", "mean", "value"))
+LAYOUTS = {
+    "comparison": Layout(
+        "Comparison of methods",
+        ("dataset", "protocol"),
+        _by_protocol,
+        (*ACCURACIES, ("n", "overall", "n"), ("best − last", "overall", "gap"), ("gain", "overall", "gain")),
+        "clean",
+    ),
+    "noise": Layout("Symmetric label noise", ("dataset",), _by_noise, ACCURACIES, "noise30"),
+    "imbalance": Layout("Class imbalance", ("dataset",), _by_imbalance, ACCURACIES, "imb50"),
+    "per-class": Layout(
+        "Recall per class",
+        ("dataset", "protocol"),
+        _by_protocol,
+        (("mean", "mean", "value"),),
+        "clean",
+        split=True,
+    ),
+}
+
+
+def columns_of(layout: Layout, record: Record) -> tuple[tuple[str, str, Show], ...]:
+    """The columns of one slot; a layout split by protocol begins with one for each class of the dataset."""
+    if not layout.split:
+        return layout.shows
+    classes = record["spec"]["dataset"]["classes"]
+    recalls: tuple[tuple[str, str, Show], ...] = tuple((name, f"recall:{name}", "value") for name in classes)
+    return recalls + layout.shows

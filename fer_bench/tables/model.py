@@ -1,0 +1,78 @@
+"""What a table is made of. Read it to use the numbers of a table without rendering it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Record = dict[str, Any]  # one finished run, as store.read_records gives it
+Show = Literal["value", "n", "gap", "gain"]  # what of a cell a column prints
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one method under one protocol, over seeds. All numbers are fractions, not percent."""
+
+    dataset: str
+    protocol: str
+    metric: str  # overall, mean, or recall:<class>
+    value: float  # mean over seeds
+    std: float | None = None  # ddof 1; None for one seed and for published numbers
+    n: int | None = None  # seeds; None for published numbers
+    bold: bool = False  # not significantly below the best of its column
+    gain: float | None = None  # over the baseline, on the seeds that both have
+    p: float | None = None  # of that gain: paired sign-flip, Holm over methods
+    gap: float | None = None  # best epoch on the test set minus last epoch
+
+
+@dataclass(frozen=True)
+class Column:
+    """One printed column: `show` of the cells of one metric; `group` is the upper header, often empty."""
+
+    group: str
+    head: str
+    metric: str
+    show: Show = "value"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, or one published result. `cells` stand in the order of the table's columns."""
+
+    label: str
+    cells: tuple[Cell | None, ...]
+    mark: str = ""  # † for a method that is told the noise rate, [1] for a published source
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows that may be compared with each other: one dataset, and one protocol where the layout says so."""
+
+    stub: tuple[str, ...]  # the text of the columns before the method, such as (dataset, protocol)
+    rows: tuple[Row, ...]
+    published: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Seeds that a cell lacks, with the options (recipe, weights, track) that the other runs had."""
+
+    label: str
+    dataset: str
+    protocol: str
+    seeds: tuple[int, ...]
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finished table. `select` names the epoch that the numbers come from: last, best or val."""
+
+    title: str
+    layout: str
+    select: str
+    stub: tuple[str, ...]  # heads of the columns before the method
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    footnotes: tuple[str, ...]
+    missing: tuple[Missing, ...]

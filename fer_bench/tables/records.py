@@ -1,0 +1,174 @@
+"""Which records may stand in one table: filters and versions. Read it when a table is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fer_bench.errors import UserError, unknown
+from fer_bench.tables.model import Record
+
+
+def dataset_of(record: Record) -> str:
+    """The dataset's name, as ``--dataset`` takes it."""
+    return str(record["spec"]["dataset"]["name"])
+
+
+def protocol_of(record: Record) -> str:
+    """The protocol's name, as ``--protocol`` takes it."""
+    return str(record["spec"]["protocol"]["name"])
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that puts noise9 before noise10."""
+    parts = re.findall(r"\d+|\D+", text.lower())
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One thing of a run that must not change within a table, such as (engine code, "", 0a1b2c3d4e5f)."""
+
+    kind: str
+    of: str  # the method, protocol or dataset that it belongs to; "" for the engine
+    hash: str
+    name: str = ""  # a readable name of the version itself, where it has one
+    option: str = "--code HASH"  # what chooses among versions with different names
+    content: str = ""  # canonical JSON, to say what differs
+
+
+def _digest(content: Any) -> tuple[str, str]:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12], text
+
+
+def versions(record: Record) -> Iterator[Version]:
+    """Everything of a record that a table must not mix. On track `paper` a recipe belongs to its method."""
+    spec = record["spec"]
+    label, dataset, recipe = record["label"], dataset_of(record), spec["recipe"]
+    yield Version("engine code", "", spec["code"]["engine"])
+    yield Version("code of method", label, spec["code"]["method"])
+    digest, text = _digest(spec["method"]["parameters"])
+    yield Version("hyper-parameters of method", label, digest, content=text)
+    digest, text = _digest({key: value for key, value in spec["protocol"].items() if key != "title"})
+    yield Version("content of protocol", protocol_of(record), digest, content=text)
+    yield Version("fingerprint of dataset", dataset, spec["dataset"]["fingerprint"][:12])
+    digest, text = _digest(recipe)
+    owner = dataset if spec["track"] == "fair" else f"{dataset}, {label}"
+    yield Version("recipe on dataset", owner, digest, recipe["name"], "--recipe NAME", text)
+    weights = spec["weights"][:12]
+    yield Version("weights on dataset", dataset, weights, weights, "--weights NAME")
+    yield Version("track on dataset", dataset, spec["track"], spec["track"], "--track NAME")
+
+
+def check_versions(records: Sequence[Record]) -> None:
+    """Raise a one-line UserError when a table of these records would mix versions.
+
+    Refused are two engine codes; for one method label two codes or two parameter sets; for one protocol name
+    two contents; for one dataset two fingerprints, recipes, weights or tracks. The message counts the runs of
+    each version and names the option that chooses; ``--code HASH`` takes any hash that it prints.
+    """
+    found: dict[tuple[str, str], Counter[Version]] = defaultdict(Counter)
+    for record in records:
+        for version in versions(record):
+            found[version.kind, version.of][version] += 1
+    for (kind, of), counts in found.items():
+        if len(counts) > 1:
+            raise UserError(_mixture(kind, of, counts))
+
+
+def _mixture(kind: str, of: str, counts: Counter[Version]) -> str:
+    ordered = sorted(counts, key=lambda version: (version.name, version.hash))
+    named = len({version.name for version in ordered}) == len(ordered) > 1
+    texts = []
+    for version in ordered:
+        title = version.hash if version.name in ("", version.hash) else f"{version.name} {version.hash}"
+        texts.append(f"{title} ({counts[version]} run{'s' if counts[version] > 1 else ''})")
+    what = f"{kind} '{of}'" if of else kind
+    option = ordered[0].option if named else "--code HASH"
+    found = f"{', '.join(texts)}{_changes(ordered)}"
+    return f"the table would mix versions of {what}: {found}; choose one with {option}"
+
+
+def _changes(ordered: Sequence[Version]) -> str:
+    """What differs between contents: "; they differ in epochs (12, 24)"."""
+    if not ordered[0].content:
+        return ""
+    contents = [json.loads(version.content) for version in ordered]
+    changed = []
+    for key in sorted({key for content in contents for key in content}):
+        values = list(dict.fromkeys(json.dumps(content.get(key), sort_keys=True) for content in contents))
+        if len(values) > 1:
+            changed.append(f"{key} ({', '.join(values)})")
+    return f"; they differ in {', '.join(changed)}"
+
+
+def select_records(
+    records: Iterable[Record],
+    *,
+    methods: Collection[str] | None = None,
+    protocols: Collection[str] | None = None,
+    datasets: Collection[str] | None = None,
+    recipe: str | None = None,
+    weights: str | None = None,
+    track: str | None = None,
+    seeds: Collection[int] | None = None,
+    code: str | Collection[str] | None = None,
+) -> list[Record]:
+    """The records that pass every filter; None lets all pass.
+
+    `methods` takes names ("nla": all its variants) and labels ("nla jsd=sum": that one). `weights` and `code`
+    take prefixes of a hash, `code` several with commas. `code` keeps that version of the one thing it is a
+    version of (engine, method, protocol, ...) and leaves the rest alone, so that one method's old code can be
+    dropped without the others.
+    Raises UserError when a filter leaves nothing of what there was.
+    """
+    kept = list(records)
+    kept = _among("method", kept, methods, lambda record: {record["spec"]["method"]["name"], record["label"]})
+    kept = _among("protocol", kept, protocols, lambda record: {protocol_of(record)})
+    kept = _among("dataset", kept, datasets, lambda record: {dataset_of(record)})
+    kept = _among("recipe", kept, recipe and [recipe], lambda record: {record["spec"]["recipe"]["name"]})
+    kept = _among("track", kept, track and [track], lambda record: {record["spec"]["track"]})
+    kept = _among("seed", kept, seeds, lambda record: {record["spec"]["seed"]})
+    if weights:
+        known = {record["spec"]["weights"][:12] for record in kept}
+        kept = [record for record in kept if record["spec"]["weights"].startswith(weights)]
+        if known and not kept:
+            raise unknown("weights", weights, known)
+    for prefix in code.split(",") if isinstance(code, str) else code or ():
+        kept = _of_code(kept, prefix)
+    return kept
+
+
+def _among(
+    kind: str,
+    records: list[Record],
+    wanted: Collection[str] | Collection[int] | None,
+    names: Callable[[Record], set[Any]],
+) -> list[Record]:
+    """The records that have one of the wanted names; no wish lets all pass."""
+    if not wanted or not records:
+        return records
+    kept = [record for record in records if names(record) & set(wanted)]
+    if not kept:
+        known = {str(name) for record in records for name in names(record)}
+        raise unknown(f"{kind} among the records", ",".join(map(str, wanted)), known)
+    return kept
+
+
+def _of_code(records: list[Record], prefix: str) -> list[Record]:
+    prefix = prefix[:12]
+    found = {id(record): list(versions(record)) for record in records}
+    chosen = {(v.kind, v.of) for each in found.values() for v in each if v.hash.startswith(prefix)}
+    if records and not chosen:
+        raise unknown("version hash", prefix, {v.hash for each in found.values() for v in each})
+    return [
+        record
+        for record in records
+        if all(v.hash.startswith(prefix) for v in found[id(record)] if (v.kind, v.of) in chosen)
+    ]

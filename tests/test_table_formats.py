@@ -1,0 +1,166 @@
+"""The bytes of every format, the published rows, and the tables folder."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from made_records import (
+    imbalance,
+    noise,
+    protocol,
+    runs,
+    same_parameters,
+    ten_seeds,
+)
+
+from fer_bench.errors import UserError
+from fer_bench.tables import (
+    Column,
+    Row,
+    Table,
+    make_table,
+    render,
+    write_tables,
+)
+from fer_bench.tables.published import protocol_key, read_published
+from fer_bench.tables.text import cell_text
+
+COMPARISON = """\
+### Comparison of methods
+
+| dataset   | protocol   | method   |      overall |         mean |   n |   best − last |          gain |
+|:----------|:-----------|:---------|-------------:|-------------:|----:|--------------:|--------------:|
+| synthetic | clean      | ce       | 81.00 ± 1.00 | 71.00 ± 1.00 |   3 |          0.00 |            -- |
+| synthetic | clean      | nla      | 83.83 ± 1.04 | 73.83 ± 1.04 |   3 |          2.17 | +2.83 (p=.25) |
+| synthetic | noise30    | ce       | 71.00 ± 1.00 | 61.00 ± 1.00 |   3 |          0.00 |            -- |
+| synthetic | noise30    | nla      |        78.00 |        68.00 |   1 |          0.00 |         +8.00 |
+
+- Test accuracy in percent at the last epoch; mean ± standard deviation (ddof 1) over n = 1 to 3 seeds.
+- Nothing is bold where seeds are too few for a test to tell any method from the best.
+- best − last: what picking the epoch on the test set would add to overall accuracy.
+- Gain: overall accuracy minus that of ce, over the seeds that both have; p: paired two-sided \
+sign-flip test, Holm over methods; n seeds cannot give less than 2^(1-n).
+- Incomplete: runs missing: 2.
+"""
+
+
+def test_comparison_in_markdown() -> None:
+    assert render(make_table(same_parameters(), "comparison"), "markdown") == COMPARISON
+
+
+def first_cell(row: Row) -> str:
+    return cell_text(row.cells[0], Column("", "overall", "overall"))
+
+
+def test_published_numbers_stand_under_their_dataset_with_their_source() -> None:
+    records = runs("ce", [0.75, 0.76], dataset="rafdb", content=noise(0.3))
+    table = make_table(records, "noise", published=True)
+    rows = {(row.label, first_cell(row)) for row in table.sections[0].published}
+    assert {("CE", "74.31"), ("IDN", "84.39"), ("EAC", "85.27")} <= rows
+    mark = next(row.mark for row in table.sections[0].published if row.label == "IDN")
+    source = next(note for note in table.footnotes if note.startswith(mark))
+    assert "IDN(FER) Table I" in source and "ResNet-18, pre-training MS-Celeb-1M, RAF-DB" in source
+    assert "published:" in render(table) and "{[}1{]}" in render(table, "latex")
+    assert not make_table(records, "noise").sections[0].published
+    assert not make_table(runs("ce", [0.7]), "comparison", published=True).sections[0].published
+
+
+def test_a_published_ferplus_may_be_seven_or_eight_classes() -> None:
+    for dataset in ("ferplus7", "ferplus8"):
+        table = make_table(runs("ce", [0.8], dataset=dataset), "comparison", published=True)
+        assert any(row.label == "SCN" for row in table.sections[0].published)
+    affectnet = make_table(runs("ce", [0.6], dataset="affectnet7"), "comparison", published=True)
+    assert all("AffectNet-8" not in note for note in affectnet.footnotes)
+
+
+def test_every_published_number_is_plausible_and_has_a_source() -> None:
+    entries = read_published()
+    assert len(entries) == 192
+    assert all(0.5 < entry.value < 1 and entry.source for entry in entries)
+    assert {entry.metric for entry in entries} == {"overall", "mean"}
+    with pytest.raises(UserError, match=r"expected the repository's results/published.csv"):
+        read_published(Path("nowhere.csv"))
+
+
+def test_protocol_keys_come_from_content() -> None:
+    keys = [protocol_key(content | {"name": "x"}) for content in (protocol(), noise(0.3), imbalance(50))]
+    assert keys == ["clean", "noise30", "imb50"]
+    assert protocol_key(imbalance(50, "step") | {"name": "x"}) == "x"
+
+
+def test_csv_reads_back_as_the_numbers() -> None:
+    table = make_table(ten_seeds(), "comparison")
+    frame = pd.read_csv(io.StringIO(render(table, "csv")))
+    header = "dataset,protocol,method,metric,n,mean,std,select,best_minus_last,p"
+    assert ",".join(frame.columns[:10]) == header
+    cells = [c for row in table.sections[0].rows for c in row.cells[:2] if c]
+    assert frame["mean"].tolist() == pytest.approx([100 * c.value for c in cells], abs=1e-6)
+    assert frame["std"].tolist() == pytest.approx([100 * c.std for c in cells if c.std is not None], abs=1e-6)
+    assert frame["n"].eq(10).all() and frame["select"].eq("last").all()
+    assert frame.loc[frame.method == "ce", "p"].isna().all()
+
+
+def hostile() -> Table:
+    """Two header levels, published rows, and every character that LaTeX minds."""
+    values: dict[str, Any] = {"overalls": [0.7, 0.8], "dataset": "rafdb"}
+    records = runs("ce", **values) + runs("ce", content=noise(0.3), **values)
+    records += runs("nla", content=noise(0.3), overrides={"a_b": "50%&#$|~^{}\\<"}, **values)
+    return make_table(records, "noise", published=True)
+
+
+def test_latex_rows_are_as_wide_as_the_header() -> None:
+    for table in (hostile(), make_table(same_parameters(), "comparison")):
+        text = render(table, "latex")
+        columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)
+        assert columns is not None
+        begun, ended = re.findall(r"\\begin\{(\w+)\}", text), re.findall(r"\\end\{(\w+)\}", text)
+        assert sorted(begun) == sorted(ended) == ["table", "tabular"]
+        plain = text.replace(r"\{", "").replace(r"\}", "")
+        assert plain.count("{") == plain.count("}")
+        for line in text[columns.end() :].splitlines():
+            if line.endswith(r" \\"):
+                spans = sum(int(width) - 1 for width in re.findall(r"\\multicolumn\{(\d+)\}", line))
+                assert len(re.findall(r"(?<!\\)&", line)) + 1 + spans == len(columns[1]), line
+        assert text.replace("\\", "").isascii()
+
+
+@pytest.mark.skipif(not (shutil.which("pdflatex") or shutil.which("tectonic")), reason="no LaTeX here")
+def test_latex_compiles_with_booktabs_alone(tmp_path: Path) -> None:
+    tables = (hostile(), make_table(same_parameters(), "comparison"))
+    head = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
+    source = head + "".join(render(table, "latex") for table in tables) + "\\end{document}\n"
+    (tmp_path / "t.tex").write_text(source, encoding="utf-8")
+    command = ["pdflatex", "-draftmode", "-halt-on-error"] if shutil.which("pdflatex") else ["tectonic"]
+    done = subprocess.run([*command, "t.tex"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_markdown_keeps_its_columns_when_a_label_has_a_pipe() -> None:
+    text = render(make_table(runs("nla", [0.8], overrides={"a": "x|y"}), "comparison"))
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")} == {9}
+
+
+def test_write_tables_gives_the_same_bytes_whatever_the_order(tmp_path: Path) -> None:
+    records = same_parameters()
+    first = write_tables(records, tmp_path / "a")
+    second = write_tables(records[::-1], tmp_path / "b")
+    names = ["comparison", "noise", "per-class-synthetic-clean", "per-class-synthetic-noise30"]
+    assert [path.stem for path in first[::3]] == names
+    assert [path.suffix for path in first] == [".md", ".tex", ".csv"] * len(names)
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert (tmp_path / "a" / "comparison.md").read_text(encoding="utf-8") == COMPARISON
+    with pytest.raises(UserError, match="no records"):
+        write_tables([], tmp_path)
+
+
+def test_tables_do_not_import_torch() -> None:
+    code = "import sys, fer_bench.tables; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

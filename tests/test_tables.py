@@ -1,0 +1,189 @@
+"""Tables from made records: layouts, epochs, bold and gains, holes and the commands that fill them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from made_records import (
+    imbalance,
+    noise,
+    protocol,
+    record,
+    runs,
+    same_parameters,
+    small,
+    ten_seeds,
+)
+
+from fer_bench.errors import UserError
+from fer_bench.tables import (
+    fill_commands,
+    make_table,
+    make_tables,
+    render,
+)
+
+
+def test_noise_layout_sorts_rates_by_content_not_by_name() -> None:
+    odd = noise(0.05) | {"name": "my-own-name"}
+    contents = [noise(0.3), odd, protocol(), noise(0.1)]
+    records = [r for content in contents for r in runs("ce", [0.7], content=content)]
+    records += runs("ce", [0.6], content=imbalance(50)) + runs("ce", [0.6], content=noise(0.2))
+    table = make_table(records, "noise")
+    assert [column.group for column in table.columns[::2]] == ["clean", "5 %", "10 %", "20 %", "30 %"]
+    assert [column.head for column in table.columns] == ["overall", "mean"] * 5
+    assert table.sections[0].rows[0].cells[2].protocol == "my-own-name"  # type: ignore[union-attr]
+
+
+def test_imbalance_layout() -> None:
+    contents = [imbalance(150), imbalance(20), protocol(), imbalance(50), imbalance(20, "step")]
+    contents = [content | {"name": f"p{place}"} for place, content in enumerate(contents)]
+    table = make_table([r for content in contents for r in runs("ce", [0.7], content=content)], "imbalance")
+    assert [c.group for c in table.columns[::2]] == ["clean", "IF 20", "IF 50", "IF 150", "step IF 20"]
+
+
+def test_a_held_out_validation_set_makes_a_block_of_its_own() -> None:
+    held = [noise(0.3, validation=0.1) | {"name": "noise30-val"}, protocol("clean-val", validation=0.1)]
+    records = [r for content in held for r in runs("ce", [0.7], content=content)]
+    records += runs("ce", [0.7], content=noise(0.3)) + runs("ce", [0.7], content=noise(0.1))
+    table = make_table(records, "noise")
+    assert [section.stub for section in table.sections] == [("synthetic",), ("synthetic (validation=0.1)",)]
+    assert table.missing == ()  # nobody named the protocols that would fill the other holes
+
+
+def test_per_class_shows_an_absent_class_as_dashes() -> None:
+    recall = (0.9, None, 0.5, 0.6, 0.7, 0.8, 0.4)
+    table = make_table([record(recall=recall, seed=0), record(recall=recall, seed=1)], "per-class")
+    assert [c.head for c in table.columns][:2] == ["surprise", "fear"] and table.columns[-1].head == "mean"
+    line = render(table).splitlines()[4]
+    assert re.sub(" +", " ", line).startswith("| synthetic | clean | ce | 90.00 ± 0.00 | -- | 50.00 ± 0.00 |")
+    assert any("no face of that class" in note for note in table.footnotes)
+
+
+def test_per_class_takes_one_protocol_at_a_time() -> None:
+    with pytest.raises(UserError, match=r"found synthetic/clean, synthetic/noise30: use --protocol"):
+        make_table(same_parameters(), "per-class")
+    assert [t.sections[0].stub for t in make_tables(same_parameters(), "per-class")] == [
+        ("synthetic", "clean"),
+        ("synthetic", "noise30"),
+    ]
+
+
+def test_select_best_and_val_take_other_epochs() -> None:
+    records = [record(overall=0.80, mean=0.70, best=0.83, val=0.81, seed=seed) for seed in range(2)]
+    means = {
+        select: [
+            round(cell.value, 6)
+            for cell in make_table(records, "comparison", select=select).sections[0].rows[0].cells[:2]
+            if cell
+        ]
+        for select in ("last", "best", "val")
+    }
+    assert means == {"last": [0.80, 0.70], "best": [0.83, 0.73], "val": [0.81, 0.71]}
+    note = make_table(records, "comparison", select="best").footnotes[0]
+    assert "best = picked on the test set, as most papers do" in note
+
+
+def test_select_val_without_a_validation_set_names_the_key() -> None:
+    with pytest.raises(UserError, match="ce, clean, synthetic, seed 0.*`validation`"):
+        make_table([record()], "comparison", select="val")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"layout": "nois"}, "unknown layout 'nois': did you mean noise?"),
+        ({"layout": "comparison", "select": "bets"}, "did you mean best"),
+    ],
+)
+def test_unknown_names(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        make_table([record()], **wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="unknown table format 'html'"):
+        render(make_table([record()], "comparison"), "html")
+
+
+def test_no_records_and_no_columns_say_what_to_run() -> None:
+    with pytest.raises(UserError, match=r"--results.*python run_bench.py --method ce --protocol clean"):
+        make_table([], "comparison")
+    with pytest.raises(UserError, match=r"no column for the protocols found \(clean\).*--protocol noise30"):
+        make_table([record()], "noise")
+
+
+def test_bold_marks_what_is_not_significantly_below_the_best() -> None:
+    table = make_table(ten_seeds(), "comparison")
+    bold = {row.label: row.cells[0].bold for row in table.sections[0].rows if row.cells[0]}
+    assert bold == {"ce": False, "eac": True, "nla": True}
+    assert "| **80.60 ± 0.97** | **70.60 ± 0.97** |" in render(table)
+    assert r"\textbf{80.60 $\pm$ 0.97}" in render(table, "latex")
+    assert any(note.startswith("Bold:") for note in table.footnotes)
+
+
+def test_gain_has_a_holm_adjusted_p() -> None:
+    table = make_table(ten_seeds(), "comparison")
+    nla = table.sections[0].rows[-1].cells[0]
+    assert nla is not None and nla.gain == pytest.approx(0.03) and nla.p == pytest.approx(2 * 2**-9)
+    assert "+3.00 (p=.004)" in render(table)
+
+
+def test_without_the_baseline_there_is_no_gain() -> None:
+    table = make_table(runs("nla", [0.8, 0.9]), "comparison")
+    assert "No gain: the baseline ce has no run here." in table.footnotes
+    assert make_table(small()[:6], "comparison", baseline="nla").sections[0].rows[0].label == "nla"
+
+
+def test_a_method_that_is_told_the_noise_rate_has_a_dagger() -> None:
+    table = make_table(small()[6:], "comparison")
+    assert [row.mark for row in table.sections[0].rows] == ["", "†"]
+    assert "nla†" in render(table) and r"nla$^{\dagger}$" in render(table, "latex")
+    assert any(note.startswith("†") for note in table.footnotes)
+
+
+def commands(records: list[dict[str, Any]], layout: str = "comparison") -> list[str]:
+    return fill_commands(make_table(records, layout))
+
+
+def test_missing_runs_and_the_command_that_fills_them() -> None:
+    table = make_table(same_parameters(), "comparison")
+    assert [(m.label, m.dataset, m.protocol, m.seeds) for m in table.missing] == [
+        ("nla", "synthetic", "noise30", (1, 2))
+    ]
+    assert fill_commands(table) == [
+        "python run_bench.py --method nla --protocol noise30 --dataset synthetic --seeds 1,2"
+    ]
+    assert commands(same_parameters()[:6]) == []
+
+
+def test_commands_are_merged_over_methods_protocols_and_datasets() -> None:
+    records = runs("ce", [0.8] * 3) + runs("nla", [0.8] * 3) + runs("eac", [0.8] * 3)
+    records += runs("eac", [0.8] * 3, content=noise(0.1)) + runs("eac", [0.8] * 3, content=noise(0.2))
+    assert commands(records, "noise") == [
+        "python run_bench.py --method ce,nla --protocol noise10,noise20 --dataset synthetic --seeds 0,1,2"
+    ]
+
+
+def test_datasets_share_a_command_only_without_a_data_root() -> None:
+    records = []
+    for dataset in ("synthetic", "csv:a", "rafdb", "affectnet7"):
+        records += runs("ce", [0.8, 0.8], dataset=dataset) + runs("nla", [0.8], dataset=dataset)
+    listed = [command.split(" --dataset ")[1] for command in commands(records)]
+    assert listed == [
+        "affectnet7 --seeds 1, --data-root DIR-affectnet7 --recipe quick",
+        "csv:a --seeds 1, --recipe quick",
+        "rafdb --seeds 1, --data-root DIR-rafdb --recipe quick",
+        "synthetic --seeds 1,",
+    ]
+
+
+def test_commands_carry_overrides_and_the_setting_of_the_other_runs() -> None:
+    setting: dict[str, Any] = {"dataset": "rafdb", "weights": "ab" * 32}
+    records = runs("ce", [0.8], **setting) + runs("nla", [0.8], content=noise(0.1), **setting)
+    records += runs("nla", [0.8], overrides={"jsd": "sum", "tau": 0.5}, content=noise(0.1), **setting)
+    common = "--dataset rafdb --seeds 0, --data-root DIR-rafdb --recipe quick --weights FILE-abababababab"
+    assert commands(records) == [
+        f"python run_bench.py --method nla --protocol clean {common}",
+        f"python run_bench.py --method nla --protocol clean {common} --set jsd=sum --set tau=0.5",
+        f"python run_bench.py --method ce --protocol noise10 {common}",
+    ]
