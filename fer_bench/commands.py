@@ -1,0 +1,144 @@
+"""What the commands of cli.py do, as functions that could be called from a notebook too."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fer_bench.errors import UserError
+from fer_bench.plan import (
+    Plan,
+    Request,
+    all_methods,
+    cached_pack,
+    expand,
+    general_protocols,
+    make_plans,
+    prepared,
+)
+from fer_bench.protocol import load_protocol
+from fer_bench.spec import parse_seeds
+from fer_bench.store import Record, Store, read_records
+
+Say = Callable[[str], None]
+
+
+def make_request(*, method: str, protocol: str, dataset: str, seeds: str, **rest: Any) -> Request:
+    """A request from the words of the command line."""
+    plugins: tuple[Path, ...] = rest.get("plugins", ())
+    return Request(methods=expand("method", method, lambda: all_methods(plugins)),
+                   protocols=expand("protocol", protocol, general_protocols),
+                   datasets=expand("dataset", dataset, lambda: ("synthetic",)),
+                   seeds=tuple(parse_seeds(seeds)), **rest)
+
+
+def run(request: Request, *, results: Path, work: Path, device: str, jobs: int, threads: int, retry: bool,
+        dry_run: bool, say: Say) -> int:
+    """Do the runs of a request and print their table. Returns the exit status: 0, 1 if some run
+    did not end well, 2 if some method could not be imported."""
+    store = Store(results, work)
+    plans = make_plans(request, say)
+    if dry_run:
+        for plan in plans:
+            print(plan.spec.id, store.state(plan.spec.id), plan.spec.title)
+        return 0
+    store.check_writable()
+    counts: Counter[str] = Counter()
+    if any(_open(p, store, say) for p in plans):
+        counts = execute(plans, store, device, jobs, threads, retry, say)
+    finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
+    if finished:
+        print_summary(finished, results, say)
+    if counts.get("refused"):
+        return 2
+    return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
+
+
+def execute(plans: list[Plan], store: Store, device: str, jobs: int, threads: int, retry: bool,
+            say: Say) -> Counter[str]:
+    """Hand the plans to workers and show their progress; returns how many ended in which way."""
+    from rich.console import Console
+
+    from fer_bench.dispatch import cores, run_plans, stop_on_terminate
+    from fer_bench.engine.device import choose
+    from fer_bench.progress import Display
+    from fer_bench.worker import Settings, check_networks, loadable
+
+    chosen = choose(device)
+    usable = loadable(plans, say)
+    check_networks(usable)
+    for plan in usable if retry else ():
+        store.clear_error(plan.spec.id)
+    for note in dict.fromkeys(note for p in usable for note in pack_notes(p)):
+        say(note)
+    display = Display(len(usable), Console(stderr=True))
+    jobs = min(jobs, len(usable))
+    settings = Settings(store, str(chosen), threads or (cores() if jobs == 1 else 1))
+    stop_on_terminate()
+    with display.shown():
+        run_plans(usable, settings, jobs, display.emit)
+    counts = display.outcome() + Counter(refused=len(plans) - len(usable))
+    if counts["busy"]:
+        display.line(f"{counts['busy']} run(s) are being done by another process")
+    return counts
+
+
+def _open(plan: Plan, store: Store, say: Say) -> bool:
+    return store.record(plan.spec.id, say) is None
+
+
+def pack_notes(plan: Plan) -> tuple[str, ...]:
+    """What is worth knowing of a plan's dataset, e.g. counts that differ from the official ones."""
+    return cached_pack(plan.dataset, plan.request.root, plan.request.cache, plan.request.pack_size).notes
+
+
+def print_summary(records: list[Record], results: Path, say: Say) -> None:
+    """The comparison table of some records, and where they are."""
+    from fer_bench.tables import make_table, render
+
+    print(render(make_table(records, "comparison"), "markdown"))
+    say(f"{len(records)} record(s) under {results / 'records'}; more tables: run_bench.py table --layout noise")
+
+
+def table(results: Path, layout: str, format: str, select: str, filters: dict[str, Any], published: bool, write: bool,
+          say: Say) -> str:
+    """The text of a table, or the names of the files written."""
+    from fer_bench.tables import fill_commands, make_table, render, select_records, write_tables
+
+    names = {key: value.split(",") if value else None for key, value in filters.items()
+             if key in ("methods", "protocols", "datasets")}
+    seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
+    single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights")}
+    records = select_records(read_records(results, say), seeds=seeds, **names, **single)
+    if write:
+        return "\n".join(str(path) for path in write_tables(records, results / "tables"))
+    made = make_table(records, layout, select=select, published=published)
+    for command in fill_commands(made):
+        say(f"missing: {command}")
+    return render(made, format)
+
+
+def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
+           size: int | None, say: Say) -> None:
+    """Write id,given,true of a protocol's training faces to standard output."""
+    rule = load_protocol(protocol)
+    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
+    cached_pack(dataset, root, cache, size, say)
+    data = prepared(request, dataset, rule, seed)
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(["id", "given", "true"])
+    for row in zip(data.train.ids, data.train.given.tolist(), data.train.true.tolist(), strict=True):
+        rows.writerow(row)
+
+
+def check_data(dataset: str, root: Path | None, cache: Path, size: int | None, say: Say) -> None:
+    """Print what a dataset holds."""
+    from fer_bench.data.check import report
+
+    if "," in dataset or dataset == "all":
+        raise UserError(f"data check looks at one dataset at a time, found '{dataset}'")
+    print(report(cached_pack(dataset, root, cache, size, say), cache))
