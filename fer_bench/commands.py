@@ -141,4 +141,4 @@ def check_data(dataset: str, root: Path | None, cache: Path, size: int | None, s
 
     if "," in dataset or dataset == "all":
         raise UserError(f"data check looks at one dataset at a time, found '{dataset}'")
-    print(report(cached_pack(dataset, root, cache, size, say), cache))
+    print(report(cached_pack(dataset, root, cache, size, say)))

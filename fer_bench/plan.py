@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     infos = [method_info(name, request.plugins) for name in request.methods]
     for problem in methods(request.plugins)[1]:
         say(problem)
-    parameters = {info.name: resolve_parameters(info, request.settings) for info in infos}
+    parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
     protocols = [load_protocol(name) for name in request.protocols]
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, engine, parts = identify_weights(request.weights), engine_hash(), []
@@ -107,6 +106,12 @@ def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     return load_recipe(name, request.recipe_settings, base)
 
 
+def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, str]) -> dict[str, str]:
+    """The --set values that a method has. One that none of the named methods has is passed on, to be refused."""
+    known = {name for other in infos for name in other.parameters}
+    return {name: text for name, text in settings.items() if name in info.parameters or name not in known}
+
+
 def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
     """The method's name, and its hyper-parameters where they are not the defaults: "nla jsd=sum"."""
     changed = [f"{k}={v}" for k, v in parameters.items() if v != info.parameters[k].default]
@@ -148,11 +153,16 @@ def identify_weights(weights: str) -> str:
     return file_hash(path)
 
 
-@lru_cache(maxsize=4)
+_packs: dict[tuple[Any, ...], Pack] = {}
+
+
 def cached_pack(dataset: str, root: Path | None, cache: Path, size: int | None,
                 say: Callable[[str], None] | None = None) -> Pack:
-    """The dataset's pack, opened once per process."""
-    return open_dataset(dataset, root, cache, size=size, progress=say)
+    """The dataset's pack, opened once per process; ``say`` gets the progress of decoding it."""
+    source = (dataset, root, cache, size)
+    if source not in _packs:
+        _packs[source] = open_dataset(dataset, root, cache, size=size, progress=say)
+    return _packs[source]
 
 
 _prepared: dict[tuple[Any, ...], Prepared] = {}

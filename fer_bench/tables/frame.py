@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def to_frame(records: Sequence[dict[str, Any]], select: str = "last") -> pd.DataFrame:
-    """Columns: run, method, protocol, dataset, recipe, track, seed, epoch, the metrics (fractions), and every diagnosis and cost number. ``select``: last, best or val; runs without it are left out."""
+    """Columns: run, method, protocol, dataset, recipe, track, seed, the metrics as fractions, all diagnosis and cost
+    numbers. ``select``: last, best or val; runs without it are left out."""
     import pandas as pd
 
     rows = []
