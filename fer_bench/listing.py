@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_bench.protocol import load_protocol, load_recipe, protocol_names, recipe_names
-from fer_bench.registry import methods
+from fer_bench.registry import MethodInfo, methods
 from fer_bench.store import Store, read_records
 
 KINDS = ("methods", "protocols", "datasets", "recipes")
@@ -38,9 +38,13 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
     """Methods with paper and hyper-parameters."""
     table = _table("methods", "name", "paper", "family", "hyper-parameters (--set name=value)")
     found, problems = methods(plugins)
+    first: dict[tuple[Path, str], MethodInfo] = {}
     for info in found.values():
-        values = ", ".join(f"{name}={p.default}" for name, p in info.parameters.items())
-        table.add_row(info.name, info.paper, info.family, values)
+        base = first.setdefault((info.file, info.class_name), info)
+        own = {name: p.default for name, p in info.parameters.items()
+               if base is info or p.default != base.parameters[name].default}
+        values = ", ".join(f"{name}={default}" for name, default in own.items())
+        table.add_row(info.name, info.paper, info.family, values if base is info else f"as {base.name}, but {values}")
     for problem in problems:
         say(problem)
     return table

@@ -241,3 +241,12 @@ def test_an_unknown_method_names_the_near_one_and_the_broken_plugin(tmp_path):
 
 def test_register_leaves_the_class_alone():
     assert registry.register("x")(int) is int
+
+
+def test_a_setting_goes_to_the_methods_that_have_it():
+    from fer_bench.plan import own_settings
+
+    infos = [method_info("ce"), method_info("focal")]
+    assert own_settings(infos[0], infos, {"gamma": "1"}) == {}
+    assert own_settings(infos[1], infos, {"gamma": "1"}) == {"gamma": "1"}
+    assert own_settings(infos[0], infos, {"gama": "1"}) == {"gama": "1"}  # kept, so that it is refused by name
