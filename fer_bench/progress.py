@@ -65,6 +65,8 @@ class Display:
 
     def left(self, finished: int) -> str:
         """Time left, from the runs that were really done in this call."""
+        if finished == self.total:
+            return "all finished"
         done = sum(1 for k in self.ended.values() if k == "done")
         seconds = (time.monotonic() - self.started) / max(done, 1) * (self.total - finished)
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
