@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, unknown
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]},
                   help="Compare training methods for facial-expression recognition fairly.\n\n"
                        "[b]run_bench.py --method nla --protocol noise30[/b] trains and evaluates: 'run' may be left "
                        "out.")
@@ -59,7 +61,7 @@ def run(
     weights: Annotated[str, typer.Option(help="Checkpoint of the backbone, 'imagenet' or 'none'.")] = "none",
     track: Annotated[str, typer.Option(help="fair: one recipe for all; paper: each method's own.")] = "fair",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each on one core.")] = 1,
-    threads: Annotated[int, typer.Option(help="Threads of a run; 0: all cores, one when several run.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of a run; 0: all cores, one when several run.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     retry: Annotated[str, typer.Option(help="'failed': run failed runs again.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their states.")] = False,
@@ -170,12 +172,16 @@ def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
         raise UserError(f"{option} {value}: {near(value, [c for c in choices if c])}")
 
 
+def command_names() -> list[str]:
+    """The commands of run_bench.py itself."""
+    return [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 some run failed, 2 bad input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    if words and words[0] not in known | {"data", "--help"}:
-        words = ["run", *words] if words[0].startswith("-") else words
+    if words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
+        words = ["run", *words]
     with one_line_errors():
         status = app(words, prog_name=Path(sys.argv[0]).name, standalone_mode=False) or 0
         if status == 130:  # typer turns a KeyboardInterrupt into this
@@ -194,20 +200,27 @@ def one_line_errors() -> Iterator[None]:
         fail(usage_line(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted: every finished epoch is on disk, the same command goes on from there", 130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}; check that it exists, can be read or written, "
+             "and that the disk has room", 2)
 
 
 def usage_line(error: Any) -> str:
-    """A parser's complaint in one line, with near matches for an unknown command or option."""
-    return " ".join(error.format_message().split())
+    """A parser's complaint in one line, with near matches for an unknown command; empty after mere help."""
+    line = " ".join(error.format_message().split())
+    if found := re.match(r"No such command '(.*?)'", line):
+        return str(unknown("command", found[1], [*command_names(), "data", "check"]))
+    return line
 
 
 def fail(line: str, status: int) -> None:
     """Print one line and exit."""
     line = " ".join(line.split())
-    say(f"error: {line}" if status == 2 else line)
+    if line:
+        say(f"error: {line}" if status == 2 else line)
     sys.exit(status)
 
 

@@ -109,8 +109,8 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
     """The text of a table, or the names of the files written."""
     from fer_bench.tables import fill_commands, make_table, render, select_records, write_tables
 
-    names = {key: value.split(",") if value else None for key, value in filters.items()
-             if key in ("methods", "protocols", "datasets")}
+    names: dict[str, Any] = {key: [name.strip() for name in filters[key].split(",")]
+                             for key in ("methods", "protocols", "datasets") if filters[key]}
     seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
     single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights")}
     records = select_records(read_records(results, say), seeds=seeds, **names, **single)

@@ -89,7 +89,7 @@ def backbone_maker(name: str, channels: int, num_classes: int, bf16: bool, weigh
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Weights of a backbone by torchvision's names, classifier dropped. Nothing in the file is executed.
 
-    Unwraps 'state_dict' or 'model', strips 'module.' and 'backbone.' (reference/methods.md (c)).
+    Unwraps 'state_dict' or 'model', strips 'module.' and 'backbone.': the forms in which FER's checkpoints are shared.
     """
     path = path.expanduser()
     try:

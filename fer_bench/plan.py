@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fer_bench.code import engine_hash
 from fer_bench.data.catalog import open_dataset
 from fer_bench.data.pack import Pack
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, near
 from fer_bench.prepare import Prepared, prepare
-from fer_bench.protocol import Protocol, Recipe, load_protocol, load_recipe, protocol_names
+from fer_bench.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
 from fer_bench.registry import MethodInfo, method_info, methods, resolve_parameters
 from fer_bench.spec import RunSpec, file_hash, make_spec
-
-DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     for dataset in request.datasets:
         pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
         for protocol in protocols:
-            prepared(request, dataset, protocol, request.seeds[0])  # bad input shows here, before any run
+            check_protocol(request, dataset, pack, protocol)
             parts.append((dataset, pack, protocol, protocol_identity(protocol, request)))
     plans = []
     for seed in request.seeds:
@@ -78,6 +79,16 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     seed=seed, code={"method": info.code, "engine": engine})
                 plans.append(Plan(spec, label(info, parameters[info.name]), info, protocol, recipe, dataset, request))
     return plans
+
+
+def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protocol) -> None:
+    """Apply a protocol once for each seed, so that bad input shows before any run; pixels are left out if they can."""
+    prepared(request, dataset, protocol, request.seeds[0])
+    if not protocol.drop_duplicates:  # which looks at pixels, but at no seed's draw before it
+        bare = {name: replace(s, images=np.zeros((len(s), 0, 0), np.uint8)) for name, s in pack.splits.items()}
+        pack = replace(pack, splits=bare)
+    for seed in request.seeds[1:]:
+        prepare(pack, protocol, seed, find_noise_list(protocol, request))
 
 
 def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
@@ -107,9 +118,12 @@ def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
 
 
 def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, str]) -> dict[str, str]:
-    """The --set values that a method has. One that none of the named methods has is passed on, to be refused."""
+    """The --set values that a method has. Raises UserError for one that none of the named methods has."""
     known = {name for other in infos for name in other.parameters}
-    return {name: text for name, text in settings.items() if name in info.parameters or name not in known}
+    for name in settings:
+        if name not in known:
+            raise UserError(f"no method named has a hyper-parameter '{name}': {near(name, known)}")
+    return {name: text for name, text in settings.items() if name in info.parameters}
 
 
 def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
@@ -132,10 +146,11 @@ def find_noise_list(protocol: Protocol, request: Request) -> Path | None:
     if protocol.noise is None or protocol.noise.file is None:
         return None
     if request.noise_list is not None:
-        places = [request.noise_list]
+        places = [request.noise_list.expanduser()]
     else:
-        root = request.root or Path()
-        places = [Path(protocol.noise.file), root / protocol.noise.file, root / "EmoLabel" / protocol.noise.file]
+        root, name = request.root or Path(), protocol.noise.file
+        places = [root / name, root / "EmoLabel" / name, *sorted(root.glob(f"*/EmoLabel/{name}"))]
+        places.append(Path(name).expanduser())
     for place in places:
         if place.is_file():
             return place
@@ -144,8 +159,10 @@ def find_noise_list(protocol: Protocol, request: Request) -> Path | None:
 
 
 def identify_weights(weights: str) -> str:
-    """"none", "imagenet", or the sha256 of a checkpoint file."""
-    if weights in ("none", "imagenet"):
+    """"none", "imagenet" with timm's version (which names the files), or the sha256 of a checkpoint file."""
+    if weights == "imagenet":
+        return f"imagenet timm {version('timm')}"
+    if weights == "none":
         return weights
     path = Path(weights).expanduser()
     if not path.is_file():

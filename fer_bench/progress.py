@@ -23,6 +23,7 @@ class Display:
         self.titles: dict[str, str] = {}
         self.tasks: dict[str, TaskID] = {}
         self.epochs: dict[str, int] = {}
+        self.begun: dict[str, tuple[int, float]] = {}
         self.started = time.monotonic()
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(),
@@ -40,6 +41,7 @@ class Display:
     def on_start(self, event: Event) -> None:
         run = event["run"]
         self.titles[run], self.epochs[run] = event["title"], event["epochs"]
+        self.begun.pop(run, None)
         if self.console.is_terminal:
             self.tasks[run] = self.progress.add_task(event["title"], total=event["epochs"], numbers="")
 
@@ -50,7 +52,7 @@ class Display:
         if run in self.tasks:
             self.progress.update(self.tasks[run], completed=event["epoch"], numbers=numbers)
         else:
-            self.line(f"{self.titles[run]}  epoch {event['epoch']}/{self.epochs[run]}  {numbers}")
+            self.line(f"{self.titles[run]}  epoch {event['epoch']}/{self.epochs[run]}  {numbers}  {self.rest(event)}")
 
     def on_end(self, event: Event) -> None:
         run, kind = event["run"], event["kind"]
@@ -60,8 +62,14 @@ class Display:
         if run in self.tasks:
             self.progress.remove_task(self.tasks.pop(run))
         if kind in ("done", "conflict"):
-            finished = sum(1 for k in self.ended.values() if k in ("done", "skipped", "conflict"))
+            finished = sum(1 for k in self.ended.values() if k != "busy")
             self.line(f"{self.titles.get(run, run)}: {kind}  ({finished} of {self.total} runs, {self.left(finished)})")
+
+    def rest(self, event: Event) -> str:
+        """Time left of a run, from the epochs after the first it was seen to end; nothing before that."""
+        first, begun = self.begun.setdefault(event["run"], (event["epoch"], time.monotonic()))
+        done, left = event["epoch"] - first, self.epochs[event["run"]] - event["epoch"]
+        return duration((time.monotonic() - begun) / done * left) if done and left else ""
 
     def left(self, finished: int) -> str:
         """Time left, from the runs that were really done in this call."""
@@ -69,7 +77,7 @@ class Display:
             return "all finished"
         done = sum(1 for k in self.ended.values() if k == "done")
         seconds = (time.monotonic() - self.started) / max(done, 1) * (self.total - finished)
-        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
+        return duration(seconds)
 
     def line(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -86,3 +94,8 @@ class Display:
                 yield
         else:
             yield
+
+
+def duration(seconds: float) -> str:
+    """"about 40 s left" or "about 3 min left"."""
+    return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"

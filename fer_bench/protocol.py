@@ -109,6 +109,7 @@ class Recipe(Model):
 
 
 M = TypeVar("M", Protocol, Recipe)
+DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}  # else "paper"
 
 
 def protocol_names() -> list[str]:
@@ -141,6 +142,8 @@ def _load(model: type[M], kind: str, name: str, known: Iterable[str], folder: Pa
     path = Path(name) if own else folder / f"{name}.yaml"
     data = read_yaml(path, kind)
     for key, value in (changes or {}).items():
+        if key == "name":
+            raise UserError("--set-recipe name: a recipe is called after its file; copy the file to rename it")
         _assign(data, key, value)
     data["name"] = path.stem
     try:

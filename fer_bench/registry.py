@@ -48,8 +48,8 @@ class MethodInfo:
 
     @property
     def code(self) -> str:
-        """Fingerprint of the method's file, 12 hex digits: comments, docstrings and positions do not count."""
-        return code_hash([self.file])
+        """Fingerprint of the method's file and of the modules beside it that it imports, 12 hex digits."""
+        return code_hash([self.file, *neighbours(self.file)])
 
 
 def register(
@@ -64,6 +64,9 @@ def register(
 
 def methods(plugins: Iterable[Path] = ()) -> tuple[dict[str, MethodInfo], list[str]]:
     """All methods by name, and one line for each file that could not be read. A plugin may not take a known name."""
+    for plugin in plugins:
+        if not plugin.is_file():
+            raise UserError(f"--plugin {plugin}: no such file")
     found: dict[str, MethodInfo] = {}
     problems: list[str] = []
     for file in dict.fromkeys([*sorted(builtin_folder("methods").glob("[!_]*.py")), *_installed(), *plugins]):
@@ -85,6 +88,15 @@ def method_info(name: str, plugins: Iterable[Path] = ()) -> MethodInfo:
         error = unknown("method", name, found)
         raise UserError(" | ".join([str(error), *problems]))
     return found[name]
+
+
+def neighbours(file: Path) -> list[Path]:
+    """The Python files in the same folder that a file imports by name; not what those import in turn."""
+    nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    found = (file.with_name(name.split(".")[-1] + ".py") for name in sorted(names))
+    return [path for path in found if path.is_file() and path != file]
 
 
 def load_class(info: MethodInfo) -> type:
@@ -182,6 +194,12 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
 
 def _read_parameters(path: Path, node: ast.ClassDef) -> dict[str, Parameter]:
     init = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+    if init is not None and init.args.defaults:
+        raise UserError(f"{path}: put '*,' before the hyper-parameters of {node.name}.__init__, so that they are set "
+                        "by name")
+    if init is None and node.bases and [_name(base) for base in node.bases] != ["Method"]:
+        raise UserError(f"{path}: {node.name} inherits its __init__; derive it from Method alone, or give it an "
+                        "__init__ that lists its hyper-parameters")
     if init is None:
         return {}
     found = {}

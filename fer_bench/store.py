@@ -26,15 +26,24 @@ def read_records(results: Path, warn: Callable[[str], None] = lambda line: None)
     """All whole records under a results folder, by id; damaged ones and conflicts are said and left out."""
     records = []
     for path in sorted((results / "records").glob("??/*.json")):
-        try:
-            record = json.loads(path.read_text())
+        record = _read(path)
+        if record is None:
+            warn(f"record {path} is damaged; not used: run the same command again to redo it")
+        elif path.stem != record["id"]:
+            warn(f"{path.name}: a second, different result of run {record['id']}; not used")
+        else:
             records.append(record)
-            if path.stem != record["id"]:
-                records.pop()
-                warn(f"{path.name}: a second, different result of run {record['id']}; not used")
-        except (ValueError, KeyError, TypeError) as error:
-            warn(f"record {path} is damaged ({type(error).__name__}); not used: run the same command again to redo it")
     return records
+
+
+def _read(path: Path) -> Record | None:
+    """A record, or None if the file is not a whole one."""
+    try:
+        record = json.loads(path.read_text())
+    except (ValueError, UnicodeDecodeError):
+        return None
+    whole = isinstance(record, dict) and all(key in record for key in ("id", "label", "spec", "result"))
+    return record if whole else None
 
 
 @dataclass(frozen=True)
@@ -88,18 +97,15 @@ class Store:
     def record(self, run: str, warn: Callable[[str], None] = lambda line: None) -> Record | None:
         """The record of a run if it is there and whole; a damaged one is named and set aside."""
         path = self.record_path(run)
-        try:
-            record: Record = json.loads(path.read_text())
-            if record["id"] != run:
-                raise ValueError
-            return record
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (ValueError, KeyError, TypeError):
+        record = _read(path)
+        if record is None or record["id"] != run:
             aside = path.with_suffix(".damaged")
             os.replace(path, aside)
             warn(f"record {path.name} is damaged; set aside as {aside.name}, the run is done again")
             return None
+        return record
 
     def write_record(self, record: Record) -> str:
         """Write a record once: "written", "same" (an equal result was there) or "conflict" (another one was)."""

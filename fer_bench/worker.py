@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import metadata
 from typing import Any
 
 import torch
 from torch import nn
 
+from fer_bench import __version__
 from fer_bench.engine.device import environment, settle
 from fer_bench.engine.fit import Inputs, fit
 from fer_bench.errors import UserError
 from fer_bench.nets import backbone_maker
+from fer_bench.paths import PACKAGE
 from fer_bench.plan import Plan, prepared
+from fer_bench.protocol import Recipe
 from fer_bench.registry import load_class
 from fer_bench.store import Claim, Store
 
@@ -89,7 +95,16 @@ def execute(plan: Plan, settings: Settings, claim: Claim, emit: Emit, warn: Call
                                                      plan.recipe.precision, plan.request.weights))
     parts = fit(inputs, device, settings.store.run_folder(plan.spec.id), report, warn)
     return {"schema": 1, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
-            "environment": environment(device, settings.threads)}
+            "environment": {**environment(device, settings.threads), **versions()}}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what can change numbers, and the commit of a checkout."""
+    found = {name: metadata.version(name) for name in ("timm", "torchvision", "numpy", "pillow")}
+    git = subprocess.run(["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], capture_output=True, text=True)
+    own = (PACKAGE.parent / ".git").exists() and git.returncode == 0
+    return {**found, "fer_bench": __version__, **({"commit": git.stdout.strip()} if own else {})}
 
 
 @lru_cache(maxsize=2)
@@ -119,8 +134,23 @@ def loadable(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
 
 def check_networks(plans: list[Plan]) -> None:
     """Build every network, with its checkpoint, once before the first run. Raises UserError."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.serialization")
     for plan in {(p.recipe.backbone, p.recipe.colour): p for p in plans}.values():
         make = maker(plan.recipe.backbone, plan.recipe.colour, len(plan.spec.content["dataset"]["classes"]),
                      plan.recipe.precision, plan.request.weights)
-        with torch.random.fork_rng(devices=[]):
-            make()
+        try_network(plan.recipe, make)
+
+
+def try_network(recipe: Recipe, make: Callable[[], Any]) -> None:
+    """Send one black image through a network. Raises UserError when it cannot read it or gives no maps."""
+    size, channels = recipe.image_size, 1 if recipe.colour == "grey" else 3
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            shape = tuple(make().eval().features(torch.zeros(1, channels, size, size)).shape)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0][:100]
+            raise UserError(f"backbone '{recipe.backbone}' cannot read images of {size} pixels ({reason}); choose "
+                            "another with --set-recipe backbone=NAME") from None
+    if len(shape) != 4:
+        raise UserError(f"backbone '{recipe.backbone}' gives features of shape {shape}, expected maps [B, D, h, w]; "
+                        "choose a convolutional network")

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import pytest
 
-DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 
 @pytest.fixture(scope="session")
 def ferplus_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with fer2013.csv and fer2013new.csv, unpacked once a session."""
-    data = Path(os.environ.get("FER_BENCH_DATA", DEFAULT))
+    data = Path(os.environ.get("FER_BENCH_DATA", "no-such-folder"))
     if (data / "fer2013new.csv").is_file():  # already unpacked
         yield data
         return

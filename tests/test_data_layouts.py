@@ -164,7 +164,7 @@ def test_folder_orders_numbers_as_numbers(tmp_path: Path, read) -> None:
     names = read(f"folder:{fake.class_folders(tmp_path / 'b', ('sad', 'happy'))}")
     assert names.classes == ("happy", "sad")
     assert "classes in order of name: happy, sad" in names.notes
-    assert names.name == "folder" and names.train.labels.tolist() == [0, 0, 1, 1]
+    assert names.name == "folder:b" and names.train.labels.tolist() == [0, 0, 1, 1]
 
 
 def test_csv_labels_by_name_or_number(tmp_path: Path, read) -> None:

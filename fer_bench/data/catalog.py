@@ -105,6 +105,12 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
     return store.open_or_build(store.pack_folder(Path(cache), name, key), build, say)
 
 
+def own_name(name: str) -> str:
+    """What a pack is called: the dataset's name, without the folders above one's own data ("folder:faces")."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}:{Path(path).name or path}" if colon else name
+
+
 def _build(entry: DatasetInfo, name: str, found: Found, source: Source, size: int | None,
            say: Callable[[str], None], folder: Path, scratch: Path) -> None:
     """Decode what a reader found and write it as a pack."""
@@ -117,7 +123,7 @@ def _build(entry: DatasetInfo, name: str, found: Found, source: Source, size: in
     pixels = images.load(found, source, size, say, scratch / "images.npy")
     splits = {split: Split(pixels[split], np.asarray(rows.labels, np.int64), tuple(rows.ids), rows.votes,
                            rows.columns) for split, rows in found.splits.items()}
-    label = entry.name.partition(":")[0]
+    label = own_name(name)
     pack = make_pack(label, found.classes or entry.classes, splits)
     pack = replace(pack, notes=(*found.notes, *official.check_counts(pack)))
     ready = scratch / "images.npy"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fer_bench.errors import UserError
+from fer_bench.protocol import DEFAULT_RECIPES
 from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
@@ -13,7 +14,6 @@ from fer_bench.tables.published import Published, matches
 from fer_bench.tables.records import dataset_of, natural, protocol_of
 
 Key = tuple[str, ...]
-DEFAULT_RECIPES = {"synthetic": "quick"}  # recipes that a command need not name
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Grid:
         taken = runs.setdefault(record["label"], {}).setdefault(seed, record)
         if taken is not record:
             what = f"{record['label']}, {protocol_of(record)}, {dataset_of(record)}, seed {seed}"
-            raise UserError(f"two runs of {what}: {taken['id']} and {record['id']}; see `explain`")
+            raise UserError(f"two runs of {what}: {taken['id']} and {record['id']}; keep one "
+                "of the two files")
 
     def order(self) -> list[Key]:
         """The sections, protocols in natural order."""
@@ -132,9 +133,9 @@ def _options(record: Record) -> tuple[str, ...]:
     """What a command must add so that its runs fit this table; the user fills in DIR-... and FILE-...."""
     spec, dataset = record["spec"], dataset_of(record)
     options = []
-    if dataset != "synthetic" and ":" not in dataset:
+    if dataset != "synthetic" and ":" not in dataset:  # folder:NAME says itself that a path belongs there
         options += ["--data-root", f"DIR-{dataset}"]
-    if spec["recipe"]["name"] != DEFAULT_RECIPES.get(dataset):
+    if spec["recipe"]["name"] != DEFAULT_RECIPES.get(dataset, "paper"):
         options += ["--recipe", spec["recipe"]["name"]]
     if spec["weights"] != "none":
         known = spec["weights"] == "imagenet"

@@ -154,11 +154,11 @@ def _among(
     """The records that have one of the wanted names; no wish lets all pass."""
     if not wanted or not records:
         return records
-    kept = [record for record in records if names(record) & set(wanted)]
-    if not kept:
-        known = {str(name) for record in records for name in names(record)}
-        raise unknown(f"{kind} among the records", ",".join(map(str, wanted)), known)
-    return kept
+    known = {name for record in records for name in names(record)}
+    for name in wanted:
+        if name not in known:
+            raise unknown(f"{kind} among the records", str(name), map(str, known))
+    return [record for record in records if names(record) & set(wanted)]
 
 
 def _of_code(records: list[Record], prefix: str) -> list[Record]:
