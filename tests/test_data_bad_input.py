@@ -201,3 +201,9 @@ def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(UserError, match="--cache"):
         open_dataset("ferplus7", fake.ferplus(tmp_path / "fp"), tmp_path / "cache")
+
+
+def test_a_label_list_that_is_not_utf8(tmp_path: Path, refuse) -> None:
+    root = fake.rafdb(tmp_path / "raf")
+    (root / "EmoLabel/list_patition_label.txt").write_bytes(b"train_00001.jpg 5\n\xff\xfe")
+    has(refuse("rafdb", root), "list_patition_label.txt", "byte 18 is not UTF-8")

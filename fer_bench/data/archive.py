@@ -71,6 +71,13 @@ class Source:
         with self.open(name) as file:
             return file.read()
 
+    def text(self, name: str) -> str:
+        """The text of a small file; UserError when it is not UTF-8."""
+        try:
+            return self.read(name).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.where(name)}: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
+
     def stat(self, name: str = "") -> list[Any]:
         """[name, size, mtime in ns] of one file, or [name, mtime in ns] of one folder, of a folder source."""
         found = os.stat(self.root / self.base / name)

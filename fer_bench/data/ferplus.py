@@ -122,7 +122,7 @@ def _label_files(source: Source) -> _Table:
         name = f"{folder}/label.csv"
         if not source.exists(name):
             raise UserError(f"{source.where(name)}: no such file; put it, or fer2013new.csv, there")
-        rows = list(csv.reader(io.StringIO(source.read(name).decode("utf-8-sig"))))
+        rows = list(csv.reader(io.StringIO(source.text(name))))
         votes = [_votes(row[-len(VOTES):], f"{source.where(name)}:{i}") for i, row in enumerate(rows, 1)]
         table.splits += [split] * len(rows)
         table.names += [row[0].strip() for row in rows]

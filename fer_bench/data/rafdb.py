@@ -5,8 +5,6 @@ ids are RAF-DB's own names ("train_00001.jpg") in every layout, so that publishe
 
 from __future__ import annotations
 
-import io
-
 from fer_bench.data.archive import Layout, Source, label_number
 from fer_bench.data.folder import read_class_folders
 from fer_bench.data.images import Found, Rows, Say
@@ -28,8 +26,7 @@ def _read_lists(source: Source, name: str, say: Say) -> Found:
     one = [file for file in LISTS if source.exists(file)][:1]
     found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
     for file in one or SPLIT_LISTS:
-        text = io.TextIOWrapper(source.open(file), "utf-8-sig")
-        for line, words in enumerate((row.split() for row in text), 1):
+        for line, words in enumerate((row.split() for row in source.text(file).splitlines()), 1):
             if words:
                 _add(found, words, f"{source.where(file)}:{line}")
     return found
