@@ -1,0 +1,60 @@
+"""The reference results in the repository: records are whole, and the tables are made of them and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_bench.data.synthetic import load
+from fer_bench.metrics import confusion_matrix
+from fer_bench.spec import run_id
+from fer_bench.store import read_records
+from fer_bench.tables import write_tables
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+METHODS = ("ce", "focal", "scn", "nla")
+PROTOCOLS = ("clean", "noise10", "noise20", "noise30", "imb20", "imb50", "imb100")
+
+
+@pytest.fixture(scope="module")
+def records():
+    problems = []
+    found = read_records(RESULTS, problems.append)
+    assert not problems
+    return found
+
+
+def test_ids_are_hashes_of_the_specs(records):
+    assert [r["id"] for r in records] == [run_id(r["spec"]) for r in records]
+
+
+def test_reference_grid_is_complete(records):
+    have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in records
+            if r["spec"]["dataset"]["name"] == "synthetic"}
+    assert {(m, p, s) for m in METHODS for p in PROTOCOLS for s in range(5)} <= have
+
+
+def test_numbers_follow_from_the_stored_predictions(records):
+    labels = load()
+    test = labels.labels[labels.split == "test"]
+    for record in records:
+        if record["spec"]["dataset"]["name"] != "synthetic":
+            continue
+        confusion = confusion_matrix(test, np.array(record["result"]["predictions"]), 7)
+        assert confusion.tolist() == record["result"]["confusion"]
+        assert record["result"]["last"]["overall"] == confusion.trace() / len(test)
+        assert record["result"]["last"]["mean"] == pytest.approx((confusion.diagonal() / confusion.sum(1)).mean())
+
+
+def test_the_embedded_faces_tell_methods_apart(records):
+    ce = [r for r in records if r["label"] == "ce" and r["spec"]["dataset"]["name"] == "synthetic"]
+    mean = {p: np.mean([r["result"]["last"]["mean"] for r in ce if r["spec"]["protocol"]["name"] == p])
+            for p in ("clean", "noise30")}
+    assert 0.80 <= mean["clean"] <= 0.93
+    assert mean["clean"] - mean["noise30"] >= 0.05
+
+
+def test_tables_are_made_from_the_records(records, tmp_path):
+    written = {path.name: path.read_bytes() for path in write_tables(records, tmp_path)}
+    committed = {path.name: path.read_bytes() for path in (RESULTS / "tables").iterdir()}
+    assert written == committed
