@@ -104,7 +104,7 @@ def table(
     weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Write every layout and format to RESULTS/tables.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write every layout and format into this folder.")] = None,
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
@@ -112,7 +112,7 @@ def table(
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds}
-    print(commands.table(results, layout, format, select, filters, published, write, say))
+    print(commands.table(results, layout, format, select, filters, published, out, say))
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods")

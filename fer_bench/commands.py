@@ -104,8 +104,8 @@ def print_summary(records: list[Record], results: Path, say: Say) -> None:
     say(f"{len(records)} record(s) under {results / 'records'}; more tables: run_bench.py table --layout noise")
 
 
-def table(results: Path, layout: str, format: str, select: str, filters: dict[str, Any], published: bool, write: bool,
-          say: Say) -> str:
+def table(results: Path, layout: str, format: str, select: str, filters: dict[str, Any], published: bool,
+          out: Path | None, say: Say) -> str:
     """The text of a table, or the names of the files written."""
     from fer_bench.tables import fill_commands, make_table, render, select_records, write_tables
 
@@ -114,8 +114,8 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
     seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
     single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights")}
     records = select_records(read_records(results, say), seeds=seeds, **names, **single)
-    if write:
-        return "\n".join(str(path) for path in write_tables(records, results / "tables"))
+    if out is not None:
+        return "\n".join(str(path) for path in write_tables(records, out))
     made = make_table(records, layout, select=select, published=published)
     for command in fill_commands(made):
         say(f"missing: {command}")

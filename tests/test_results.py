@@ -19,7 +19,7 @@ PROTOCOLS = ("clean", "noise10", "noise20", "noise30", "imb20", "imb50", "imb100
 @pytest.fixture(scope="module")
 def records():
     problems = []
-    found = read_records(RESULTS, problems.append)
+    found = read_records(RESULTS / "reference", problems.append)
     assert not problems
     return found
 
