@@ -35,34 +35,34 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def has(message: str, *parts: str) -> None:
+def expect(message: str, *parts: str) -> None:
     assert all(part in message for part in parts), message
 
 
 def test_names(refuse) -> None:
-    has(refuse("rafbd"), "rafbd", "did you mean rafdb")
-    has(refuse("folders:/x"), "folders:/x", "folder:PATH")
-    has(refuse("folder:PATH"), "your own path")
-    has(refuse("rafdb"), "rafdb", "--data-root")
-    has(refuse("synthetic", size=2), "size 2", "at least 8")
+    expect(refuse("rafbd"), "rafbd", "did you mean rafdb")
+    expect(refuse("folders:/x"), "folders:/x", "folder:PATH")
+    expect(refuse("folder:PATH"), "your own path")
+    expect(refuse("rafdb"), "rafdb", "--data-root")
+    expect(refuse("synthetic", size=2), "size 2", "at least 8")
 
 
 def test_roots(tmp_path: Path, refuse) -> None:
-    has(refuse("rafdb", tmp_path / "none"), str(tmp_path / "none"), "no such folder")
-    has(refuse(f"csv:{tmp_path}/none.csv"), "none.csv", "no such file")
+    expect(refuse("rafdb", tmp_path / "none"), str(tmp_path / "none"), "no such folder")
+    expect(refuse(f"csv:{tmp_path}/none.csv"), "none.csv", "no such file")
     other = fake.affectnet_arrays(tmp_path / "other")
-    has(refuse("rafdb", other), "list_patition_label.txt", "Image/aligned", "train/1", "found train_set")
-    has(refuse(f"folder:{other}"), "looked for train + test")
+    expect(refuse("rafdb", other), "list_patition_label.txt", "Image/aligned", "train/1", "found train_set")
+    expect(refuse(f"folder:{other}"), "looked for train + test")
 
 
 def test_zips(tmp_path: Path, refuse) -> None:
     broken = tmp_path / "raf.zip"
     broken.write_bytes(b"PK but no zip")
-    has(refuse("rafdb", broken), "raf.zip", "not a readable .zip")
+    expect(refuse("rafdb", broken), "raf.zip", "not a readable .zip")
     for name in ("../evil.txt", "/etc/evil", "a\\..\\b"):
         with zipfile.ZipFile(broken, "w") as archive:
             archive.writestr(name, "x")
-        has(refuse("rafdb", broken), "raf.zip", name, "leads out")
+        expect(refuse("rafdb", broken), "raf.zip", name, "leads out")
 
 
 @pytest.mark.parametrize(("line", "parts"), [
@@ -77,7 +77,7 @@ def test_zips(tmp_path: Path, refuse) -> None:
 def test_rafdb_list(tmp_path: Path, refuse, line: str, parts: tuple[str, ...]) -> None:
     root = fake.rafdb(tmp_path / "raf")
     change(root / "EmoLabel/list_patition_label.txt", "train_00001.jpg 1", line)
-    has(refuse("rafdb", root), *parts)
+    expect(refuse("rafdb", root), *parts)
 
 
 def test_many_missing_images_name_five(tmp_path: Path, refuse) -> None:
@@ -85,36 +85,36 @@ def test_many_missing_images_name_five(tmp_path: Path, refuse) -> None:
     for i in range(1, 8):
         (root / f"Image/aligned/train_{i:05d}_aligned.jpg").unlink()
     message = refuse("rafdb", root)
-    has(message, "7 of 21", "train_00001", "train_00005", "…")
+    expect(message, "7 of 21", "train_00001", "train_00005", "…")
     assert "train_00006" not in message
-    has(refuse("rafdb", fake.zipped(root)), "7 of 21", "train_00001")
+    expect(refuse("rafdb", fake.zipped(root)), "7 of 21", "train_00001")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
 def test_broken_image(tmp_path: Path, refuse, content: bytes) -> None:
     root = fake.rafdb(tmp_path / "raf")
     (root / "Image/aligned/test_0002_aligned.jpg").write_bytes(content)
-    has(refuse("rafdb", root), "1 of 21", "cannot be decoded", "test_0002_aligned.jpg")
+    expect(refuse("rafdb", root), "1 of 21", "cannot be decoded", "test_0002_aligned.jpg")
 
 
 def test_image_broken_behind_its_header(tmp_path: Path, refuse) -> None:
     root = fake.rafdb(tmp_path / "raf")
     file = root / "Image/aligned/test_0002_aligned.jpg"
     file.write_bytes(file.read_bytes()[:120])
-    has(refuse("rafdb", root), "1 of 21", "cannot be decoded", "test_0002_aligned.jpg")
+    expect(refuse("rafdb", root), "1 of 21", "cannot be decoded", "test_0002_aligned.jpg")
 
 
 def test_class_folders(tmp_path: Path, refuse) -> None:
     root = fake.class_folders(tmp_path / "faces", ("a", "b", "c"))
     for file in (root / "test/b").iterdir():
         file.unlink()
-    has(refuse(f"folder:{root}"), "test/b", "holds no images")
+    expect(refuse(f"folder:{root}"), "test/b", "holds no images")
     (root / "test/b").rmdir()
-    has(refuse(f"folder:{root}"), "test/b", "is not there")
+    expect(refuse(f"folder:{root}"), "test/b", "is not there")
     (root / "test/bb").mkdir()
-    has(refuse(f"folder:{root}"), "test/bb", "no class", "a, b, c")
+    expect(refuse(f"folder:{root}"), "test/bb", "no class", "a, b, c")
     root = fake.class_folders(tmp_path / "one", ("a",))
-    has(refuse(f"folder:{root}"), "1 class folders", "at least two")
+    expect(refuse(f"folder:{root}"), "1 class folders", "at least two")
 
 
 @pytest.mark.parametrize(("file", "old", "new", "parts"), [
@@ -130,22 +130,22 @@ def test_class_folders(tmp_path: Path, refuse) -> None:
 def test_ferplus_csv(tmp_path: Path, refuse, file: str, old: str, new: str, parts: tuple[str, ...]) -> None:
     root = fake.ferplus(tmp_path / "fp")
     change(root / file, old, new)
-    has(refuse("ferplus8", root), *parts)
+    expect(refuse("ferplus8", root), *parts)
 
 
 def test_ferplus_files_of_different_length(tmp_path: Path, refuse) -> None:
     root = fake.ferplus(tmp_path / "fp")
     lines = (root / "fer2013.csv").read_text().splitlines()
     fake.write(root / "fer2013.csv", lines[:-1])
-    has(refuse("ferplus8", root), "fer2013.csv: 29 rows", "has 30")
+    expect(refuse("ferplus8", root), "fer2013.csv: 29 rows", "has 30")
     fake.write(root / "fer2013.csv", [*lines, lines[-1]])
-    has(refuse("ferplus8", root), "fer2013.csv:32", "row by row")
+    expect(refuse("ferplus8", root), "fer2013.csv:32", "row by row")
 
 
 def test_ferplus_folders(tmp_path: Path, refuse) -> None:
     root = fake.ferplus_folders(tmp_path / "fp", label_files=True)
     (root / "FER2013Valid/label.csv").unlink()
-    has(refuse("ferplus8", root), "FER2013Valid/label.csv", "no such file")
+    expect(refuse("ferplus8", root), "FER2013Valid/label.csv", "no such file")
 
 
 @pytest.mark.parametrize(("old", "new", "parts"), [
@@ -160,7 +160,7 @@ def test_affectnet_tables(tmp_path: Path, refuse, old: str, new: str, parts: tup
     root = fake.affectnet_tables(tmp_path / "aff")
     change(root / "training.csv", old, new)
     if parts:
-        has(refuse("affectnet8", root), *parts)
+        expect(refuse("affectnet8", root), *parts)
     else:  # columns that are not needed may be missing in a row
         open_dataset("affectnet8", root, tmp_path / "cache")
 
@@ -170,9 +170,9 @@ def test_affectnet_annotations_are_never_unpickled(tmp_path: Path, refuse) -> No
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (root / "val_set/annotations/103_exp.npy").write_bytes(buffer.getvalue())
-    has(refuse("affectnet8", root), "1 of 8 labels", "103_exp.npy")
+    expect(refuse("affectnet8", root), "1 of 8 labels", "103_exp.npy")
     np.save(root / "val_set/annotations/103_exp.npy", np.array(12))
-    has(refuse("affectnet8", root), "103_exp.npy", "'12'", "0..10")
+    expect(refuse("affectnet8", root), "103_exp.npy", "'12'", "0..10")
 
 
 @pytest.mark.parametrize(("old", "new", "parts"), [
@@ -186,15 +186,15 @@ def test_affectnet_annotations_are_never_unpickled(tmp_path: Path, refuse) -> No
 def test_csv(tmp_path: Path, refuse, old: str, new: str, parts: tuple[str, ...]) -> None:
     file = fake.csv_file(tmp_path / "mine")
     change(file, old, new)
-    has(refuse(f"csv:{file}"), *parts)
+    expect(refuse(f"csv:{file}"), *parts)
 
 
 def test_csv_without_test_rows_or_in_another_encoding(tmp_path: Path, refuse) -> None:
     file = fake.csv_file(tmp_path / "mine")
     file.write_text(file.read_text().replace("test", "valid"))
-    has(refuse(f"csv:{file}"), "no test images")
+    expect(refuse(f"csv:{file}"), "no test images")
     file.write_bytes(file.read_bytes() + "faces/é.png,sad,train\n".encode("latin-1"))
-    has(refuse(f"csv:{file}"), "faces.csv", "UTF-8")
+    expect(refuse(f"csv:{file}"), "faces.csv", "UTF-8")
 
 
 def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
@@ -206,4 +206,4 @@ def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_label_list_that_is_not_utf8(tmp_path: Path, refuse) -> None:
     root = fake.rafdb(tmp_path / "raf")
     (root / "EmoLabel/list_patition_label.txt").write_bytes(b"train_00001.jpg 5\n\xff\xfe")
-    has(refuse("rafdb", root), "list_patition_label.txt", "byte 18 is not UTF-8")
+    expect(refuse("rafdb", root), "list_patition_label.txt", "byte 18 is not UTF-8")
