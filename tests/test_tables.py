@@ -49,7 +49,7 @@ def test_a_held_out_validation_set_makes_a_block_of_its_own() -> None:
     records = [r for content in held for r in runs("ce", [0.7], content=content)]
     records += runs("ce", [0.7], content=noise(0.3)) + runs("ce", [0.7], content=noise(0.1))
     table = make_table(records, "noise")
-    assert [section.stub for section in table.sections] == [("synthetic",), ("synthetic (validation=0.1)",)]
+    assert [section.lead for section in table.sections] == [("synthetic",), ("synthetic (validation=0.1)",)]
     assert table.missing == ()  # nobody named the protocols that would fill the other holes
 
 
@@ -65,7 +65,7 @@ def test_per_class_shows_an_absent_class_as_dashes() -> None:
 def test_per_class_takes_one_protocol_at_a_time() -> None:
     with pytest.raises(UserError, match=r"found synthetic/clean, synthetic/noise30: use --protocol"):
         make_table(same_parameters(), "per-class")
-    assert [t.sections[0].stub for t in make_tables(same_parameters(), "per-class")] == [
+    assert [t.sections[0].lead for t in make_tables(same_parameters(), "per-class")] == [
         ("synthetic", "clean"),
         ("synthetic", "noise30"),
     ]

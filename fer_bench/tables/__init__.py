@@ -60,7 +60,7 @@ def make_table(
     missing = tuple(grid.missing())
     notes = tuple(footnotes(grid, sections, missing) + sources)
     columns = tuple(column for _, column in grid.columns())
-    return Table(plan.title, layout, select, plan.stub, columns, tuple(sections), notes, missing)
+    return Table(plan.title, layout, select, plan.lead, columns, tuple(sections), notes, missing)
 
 
 def make_tables(
@@ -149,7 +149,7 @@ def write_tables(
     paths = []
     for layout, plan in LAYOUTS.items():
         for table in make_tables(records, layout, published=True) if _placed(records, plan) else ():
-            name = "-".join([layout, *(table.sections[0].stub if plan.split else ())])
+            name = "-".join([layout, *(table.sections[0].lead if plan.split else ())])
             for kind in formats:
                 path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.{SUFFIXES[kind]}"
                 path.write_text(render(table, kind), encoding="utf-8", newline="\n")

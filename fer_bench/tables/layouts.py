@@ -33,7 +33,7 @@ class Layout:
     """Title, headings and columns of one kind of table; a column is (head, metric, what to show)."""
 
     title: str
-    stub: tuple[str, ...]
+    lead: tuple[str, ...]
     place: Callable[[Record], Place | None]
     shows: tuple[tuple[str, str, Show], ...]
     example: str  # a protocol that fills it

@@ -48,7 +48,7 @@ class Row:
 class Section:
     """Rows that may be compared with each other: one dataset, and one protocol where the layout says so."""
 
-    stub: tuple[str, ...]  # the text of the columns before the method, such as (dataset, protocol)
+    lead: tuple[str, ...]  # the text of the columns before the method, such as (dataset, protocol)
     rows: tuple[Row, ...]
     published: tuple[Row, ...] = ()
 
@@ -71,7 +71,7 @@ class Table:
     title: str
     layout: str
     select: str
-    stub: tuple[str, ...]  # heads of the columns before the method
+    lead: tuple[str, ...]  # heads of the columns before the method
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     footnotes: tuple[str, ...]

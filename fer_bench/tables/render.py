@@ -28,8 +28,8 @@ def markdown(table: Table) -> str:
     """A heading, a GitHub table (the dataset is repeated in every row) and the footnotes as a list."""
     from tabulate import tabulate
 
-    heads = [*table.stub, "method", *(f"{column.group} {column.head}".strip() for column in table.columns)]
-    align = ["left"] * (len(table.stub) + 1) + ["right"] * len(table.columns)
+    heads = [*table.lead, "method", *(f"{column.group} {column.head}".strip() for column in table.columns)]
+    align = ["left"] * (len(table.lead) + 1) + ["right"] * len(table.columns)
     lines = [line for section in table.sections for line in _markdown_lines(section, table.columns)]
     body = tabulate(
         [[_escape(text) for text in line] for line in lines],
@@ -45,7 +45,7 @@ def markdown(table: Table) -> str:
 def _markdown_lines(section: Section, columns: tuple[Column, ...]) -> list[list[str]]:
     lines = [_markdown_line(section, row, columns) for row in section.rows]
     if section.published:  # markdown has no rule inside a table
-        lines.append([*section.stub, "published:", *[""] * len(columns)])
+        lines.append([*section.lead, "published:", *[""] * len(columns)])
     return lines + [_markdown_line(section, row, columns) for row in section.published]
 
 
@@ -55,7 +55,7 @@ def _markdown_line(section: Section, row: Row, columns: tuple[Column, ...]) -> l
         text = cell_text(cell, column)
         texts.append(f"**{text}**" if cell and cell.bold and column.show == "value" else text)
     mark = f" {row.mark}" if row.mark.startswith("[") else row.mark
-    return [*section.stub, row.label + mark, *texts]
+    return [*section.lead, row.label + mark, *texts]
 
 
 def _escape(text: str) -> str:
