@@ -43,7 +43,7 @@ def step_rate(precision: str, threads: int, seconds: float = 8.0) -> float:
     net: Any = backbone_maker(recipe.backbone, 1, 7, precision == "bf16", "none")()
     net = net.to(memory_format=torch.channels_last).train()
     net.param_groups = lambda lr: [{"params": list(net.parameters()), "lr": lr}]
-    optimiser = make_optimiser(net, recipe)
+    optimiser = make_optimiser(net, recipe, torch.device("cpu"))
     images = torch.randn(recipe.batch_size, 1, recipe.image_size, recipe.image_size)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(0, 7, (recipe.batch_size,))

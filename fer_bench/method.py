@@ -2,7 +2,8 @@
 
 Rules that hold for every method, so that one ``loss`` runs eagerly, compiled, or replayed from a CUDA graph:
 never branch in Python on a tensor and never read one back (use ``torch.where``, ``clamp``, masks); draw all
-randomness in ``draw``; keep per-sample state in buffers indexed by ``batch.index``.
+randomness in ``draw``; keep per-sample state in buffers indexed by ``batch.index`` and change them in place; make no
+tensor from Python numbers in a step (``torch.tensor``): register it as a buffer.
 Out of reach on purpose: test images, test labels, true labels, the optimiser, the order of the data.
 """
 
@@ -97,6 +98,7 @@ class Method(nn.Module):
     """
 
     paper_recipe: ClassVar[dict[str, Any]] = {}  # recipe keys of the method's paper, used with --track paper only
+    not_capturable: ClassVar[str] = ""  # why a step of it cannot be replayed as a CUDA graph, if it cannot
 
     def __init__(self, context: Context) -> None:
         super().__init__()

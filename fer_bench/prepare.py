@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_bench import corrupt
 from fer_bench.data.pack import Pack, Split
+from fer_bench.data.selection import Images, select
 from fer_bench.errors import UserError, near
 from fer_bench.protocol import Noise, Protocol
 
@@ -19,7 +20,7 @@ from fer_bench.protocol import Noise, Protocol
 class Faces:
     """A set of faces. given: int64 [N], the labels a method sees. true: int64 [N], for the harness's diagnosis only."""
 
-    images: np.ndarray  # uint8 [N, H, W] or [N, H, W, 3]
+    images: Images  # uint8 [N, H, W] or [N, H, W, 3]
     given: np.ndarray
     true: np.ndarray
     ids: tuple[str, ...]
@@ -27,6 +28,12 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.given)
+
+    def take(self, rows: np.ndarray) -> Faces:
+        """Some of the faces, int64 rows [M]; pixels are not copied."""
+        votes = None if self.votes is None else self.votes[rows]
+        return Faces(select(self.images, rows), self.given[rows], self.true[rows], tuple(self.ids[r] for r in rows),
+                     votes)
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,8 @@ def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None =
     given = add_noise(train, pack, protocol.noise, seed, noise_list) if protocol.noise else train.labels.copy()
     faces = Faces(train.images, given, train.labels, train.ids, train.votes)
     held_out = corrupt.held_out_rows(train.ids, protocol.validation, seed)
-    validation = _rows(faces, held_out) if len(held_out) else None
-    faces = _rows(faces, np.setdiff1d(np.arange(len(faces)), held_out)) if len(held_out) else faces
+    validation = faces.take(held_out) if len(held_out) else None
+    faces = faces.take(np.setdiff1d(np.arange(len(faces)), held_out)) if len(held_out) else faces
     _refuse_empty(pack, protocol, faces)
     test = pack.test
     return Prepared(pack.classes, faces, validation, Faces(test.images, test.labels, test.labels, test.ids, test.votes))
@@ -151,12 +158,7 @@ def _drop_duplicates(pack: Pack) -> Split:
 def _take(split: Split, rows: np.ndarray) -> Split:
     votes = None if split.votes is None else split.votes[rows]
     columns = {name: values[rows] for name, values in split.columns.items()}
-    return Split(split.images[rows], split.labels[rows], tuple(split.ids[r] for r in rows), votes, columns)
-
-
-def _rows(faces: Faces, rows: np.ndarray) -> Faces:
-    votes = None if faces.votes is None else faces.votes[rows]
-    return Faces(faces.images[rows], faces.given[rows], faces.true[rows], tuple(faces.ids[r] for r in rows), votes)
+    return Split(select(split.images, rows), split.labels[rows], tuple(split.ids[r] for r in rows), votes, columns)
 
 
 def _refuse_empty(pack: Pack, protocol: Protocol, train: Faces) -> None:

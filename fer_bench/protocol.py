@@ -96,6 +96,7 @@ class Recipe(Model):
     gamma: Positive = 0.9  # exponential: the factor per epoch
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    fast: bool = False  # allow algorithms that do not repeat bit for bit, and compiled losses
     mean: tuple[float, ...]
     std: tuple[Positive, ...]
     augment: Augment = Augment()

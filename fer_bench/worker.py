@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import traceback
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
@@ -16,7 +17,9 @@ from torch import nn
 
 from fer_bench import __version__
 from fer_bench.engine.device import environment, settle
-from fer_bench.engine.fit import Inputs, fit
+from fer_bench.engine.fit import fitting
+from fer_bench.engine.lane import Lane
+from fer_bench.engine.trainer import Inputs
 from fer_bench.errors import UserError
 from fer_bench.nets import backbone_maker
 from fer_bench.paths import PACKAGE
@@ -30,25 +33,56 @@ Emit = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a process works; no part of a run's identity."""
+    """How a process works; no part of a run's identity. pack: runs that take turns on one device."""
 
     store: Store
     device: str
     threads: int
+    engine: str = "eager"
+    pack: int = 1
 
 
 class ClaimLost(Exception):
     """Another process took the run over while this one slept."""
 
 
+Turns = Generator[None, None, str]
+
+
 def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit) -> None:
-    """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking."""
-    for plan in plans[offset:] + plans[:offset]:
-        emit({"kind": run_one(plan, settings, emit), "run": plan.spec.id})
+    """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking.
+
+    Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own.
+    """
+    waiting = deque(plans[offset:] + plans[:offset])
+    free = [Lane(torch.device(settings.device), settings.engine) for _ in range(settings.pack)]
+    busy: dict[Lane, tuple[Plan, Turns]] = {}
+    try:
+        while waiting or busy:
+            while waiting and free and agree(waiting[0], [plan for plan, _ in busy.values()]):
+                plan, lane = waiting.popleft(), free.pop(0)
+                busy[lane] = plan, running(plan, lane, settings, emit)
+            for lane, (plan, run) in list(busy.items()):
+                try:
+                    with lane.active():
+                        next(run)
+                except StopIteration as end:
+                    emit({"kind": end.value, "run": plan.spec.id})
+                    free.append(lane)
+                    del busy[lane]
+    finally:
+        for _, run in busy.values():
+            run.close()  # releases its claim
 
 
-def run_one(plan: Plan, settings: Settings, emit: Emit) -> str:
-    """Do one run if it is not done: "done", "skipped" (was done), "busy", "failed" or "conflict"."""
+def agree(plan: Plan, others: list[Plan]) -> bool:
+    """Whether a run can share a process with others: precision and determinism are settings of the whole process."""
+    return all((p.recipe.precision, p.recipe.fast) == (plan.recipe.precision, plan.recipe.fast) for p in others)
+
+
+def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
+    """Do one run if it is not done, pausing after each step: "done", "skipped" (was done), "busy", "failed" or
+    "conflict"."""
     store, run = settings.store, plan.spec.id
 
     def warn(line: str) -> None:
@@ -63,7 +97,7 @@ def run_one(plan: Plan, settings: Settings, emit: Emit) -> str:
     if claim is None:
         return "busy"
     try:
-        record = execute(plan, settings, claim, emit, warn)
+        record = yield from execute(plan, lane, settings, claim, emit, warn)
         outcome = store.write_record(record)
         return "conflict" if outcome == "conflict" else "done"
     except ClaimLost:
@@ -77,25 +111,32 @@ def run_one(plan: Plan, settings: Settings, emit: Emit) -> str:
         claim.release()
 
 
-def execute(plan: Plan, settings: Settings, claim: Claim, emit: Emit, warn: Callable[[str], None]) -> dict[str, Any]:
+def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit,
+            warn: Callable[[str], None]) -> Generator[None, None, dict[str, Any]]:
     """Fit a run and return its record."""
-    device = torch.device(settings.device)
-    settle(device, settings.threads, plan.recipe.precision)
-    data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
+    settle(lane.device, settings.threads, plan.recipe.precision, plan.recipe.fast)
+    inputs = make_inputs(plan)
     emit({"kind": "start", "run": plan.spec.id, "title": plan.spec.title, "epochs": plan.recipe.epochs,
-          "faces": len(data.train)})
+          "faces": len(inputs.data.train)})
 
     def report(row: dict[str, Any]) -> None:
         emit({"kind": "epoch", "run": plan.spec.id, **row})
         if not claim.held():
             raise ClaimLost
 
-    inputs = Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
-                    plan.spec.content["seed"], maker(plan.recipe.backbone, plan.recipe.colour, len(data.classes),
-                                                     plan.recipe.precision, plan.request.weights))
-    parts = fit(inputs, device, settings.store.run_folder(plan.spec.id), report, warn)
+    parts = yield from fitting(inputs, lane, settings.store.run_folder(plan.spec.id), report, warn)
+    parts["cost"]["pack"] = settings.pack
     return {"schema": 1, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
-            "environment": {**environment(device, settings.threads), **versions()}}
+            "environment": {**environment(lane.device, settings.threads), **versions()}}
+
+
+def make_inputs(plan: Plan) -> Inputs:
+    """All that the engine needs of a plan: its data prepared, its method imported."""
+    data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
+    make = maker(plan.recipe.backbone, plan.recipe.colour, len(data.classes), plan.recipe.precision,
+                 plan.request.weights)
+    return Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
+                  plan.spec.content["seed"], make)
 
 
 @cache

@@ -19,9 +19,10 @@ import tinydata as tiny
 import torch
 from tinydata import CPU, Parameters, tiny_data, tiny_inputs, tiny_run, tiny_trainer, with_labels
 
-from fer_bench.engine.data import make_clock, predict
-from fer_bench.engine.fit import Row, Trainer
+from fer_bench.engine.data import make_clock
 from fer_bench.engine.keyed import generator
+from fer_bench.engine.lane import Lane
+from fer_bench.engine.trainer import Row, Trainer
 from fer_bench.method import Batch
 
 
@@ -95,11 +96,11 @@ def check_resume_after_damage(method_class: Any, parameters: Parameters) -> None
 def check_prediction_of_a_face_alone(method_class: Any, parameters: Parameters) -> None:
     """Logits do not depend on which faces share the batch, or on their order."""
     trainer = tiny.begun(method_class, parameters)
-    trainer.train_epoch(0)
-    images, recipe = trainer.data.images[:24], trainer.recipe
-    together = predict(trainer.method, images, recipe)
-    alone = np.concatenate([predict(trainer.method, image[None], recipe) for image in images])
-    backwards = predict(trainer.method, images.flip(0), recipe)[::-1]
+    tiny.train_epoch(trainer, 0)
+    images = tiny_data().train.images[:24]
+    together = tiny.predict(trainer, images)
+    alone = np.concatenate([tiny.predict(trainer, image[None]) for image in images])
+    backwards = tiny.predict(trainer, images[::-1].copy())[::-1]
     tolerance = 1e-5 * np.abs(together).max()
     for other in (alone, backwards):
         assert np.abs(together - other).max() <= tolerance, "the logits of a face depend on the rest of its batch"
@@ -108,7 +109,7 @@ def check_prediction_of_a_face_alone(method_class: Any, parameters: Parameters) 
 def check_predicting_changes_nothing(method_class: Any, parameters: Parameters) -> None:
     trainer, twin = (tiny.begun(method_class, parameters) for _ in range(2))
     before = tiny.state_of(trainer)
-    predict(trainer.method, trainer.data.images[:24], trainer.recipe)
+    tiny.predict(trainer, tiny_data().train.images[:24])
     changed = tiny.changed(before, tiny.state_of(trainer))
     assert not changed, f"predict changed {changed}"
     assert torch.equal(tiny.next_loss(trainer), tiny.next_loss(twin)), "predict changed the next loss"
@@ -125,7 +126,7 @@ def check_labels_are_left_alone(method_class: Any, parameters: Parameters) -> No
     given = tiny_data().train.given.copy()
     trainer = tiny.begun(spy, parameters)
     for epoch in range(3):
-        trainer.train_epoch(epoch)
+        tiny.train_epoch(trainer, epoch)
     for what, labels in (("context.labels", contexts[0].labels), ("the training data", trainer.data.labels)):
         assert np.array_equal(labels.numpy(), given), f"the given labels in {what} were changed"
     assert np.array_equal(tiny_data().train.given, given), "the given labels were changed"
@@ -147,8 +148,8 @@ def check_true_labels_do_not_matter(method_class: Any, parameters: Parameters) -
 def check_no_host_reads(method_class: Any, parameters: Parameters) -> None:
     """``loss`` and ``after_step`` run where tensors have no values to read or to branch on: the meta device."""
     meta, size, inputs = torch.device("meta"), 16, tiny_inputs(method_class, parameters)
-    trainer = Trainer(replace(inputs, make_backbone=tiny.plain_backbone), CPU)
-    tiny.start_epoch(trainer, 0)
+    trainer = Trainer(replace(inputs, make_backbone=tiny.plain_backbone), Lane(CPU))
+    trainer.begin(0)
     images = tiny.batch_of(trainer, size).images.to(meta)
     method = trainer.method.to(meta)
     draws = {name: value.to(meta) for name, value in method.draw(generator("meta"), size).items()}
@@ -165,7 +166,7 @@ def check_no_host_reads(method_class: Any, parameters: Parameters) -> None:
 
 def check_batch_of_one(method_class: Any, parameters: Parameters) -> None:
     trainer = tiny.begun(method_class, parameters)
-    loss = trainer.step(tiny.batch_of(trainer, 1))
+    loss, _ = trainer.step(1)
     assert torch.isfinite(loss), f"the loss of a batch of one face is {float(loss)}"
     assert all(torch.isfinite(p).all() for p in trainer.method.parameters()), "its gradient is not finite"
 
@@ -173,7 +174,7 @@ def check_batch_of_one(method_class: Any, parameters: Parameters) -> None:
 def check_bf16(method_class: Any, parameters: Parameters) -> None:
     """With a bfloat16 backbone the loss and the logits are still float32 and finite."""
     trainer = tiny.begun(method_class, parameters, bf16=True)
-    loss = trainer.step(tiny.batch_of(trainer, 16))
+    loss, _ = trainer.step(16)
     assert loss.dtype == torch.float32 and torch.isfinite(loss), f"loss {loss}"
     trainer.method.eval()
     logits = trainer.method.predict(tiny.batch_of(trainer, 16).images)
@@ -183,7 +184,7 @@ def check_bf16(method_class: Any, parameters: Parameters) -> None:
 def check_copy_and_state_dict(method_class: Any, parameters: Parameters) -> None:
     """A deep copy, and another instance with the same state_dict, go on in the same way."""
     trainer = tiny.begun(method_class, parameters)
-    trainer.train_epoch(0)
+    tiny.train_epoch(trainer, 0)
     twin, fresh = copy.copy(trainer), tiny_trainer(method_class, parameters, seed=5)
     twin.method = copy.deepcopy(trainer.method)
     fresh.method.load_state_dict(copy.deepcopy(trainer.method.state_dict()), strict=True)

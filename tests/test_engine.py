@@ -12,8 +12,10 @@ import torch
 from tinyfolder import CLASSES, pattern
 
 from fer_bench.engine import checkpoint
-from fer_bench.engine.fit import Inputs, NotFinite, Trainer, build_method, fit
+from fer_bench.engine.fit import fit
+from fer_bench.engine.lane import Lane
 from fer_bench.engine.optim import lr_factor, make_optimiser, set_lr
+from fer_bench.engine.trainer import Inputs, NotFinite, Trainer, build_method
 from fer_bench.method import Method
 from fer_bench.nets import backbone_maker
 from fer_bench.prepare import Faces, Prepared
@@ -75,7 +77,7 @@ def inputs(method: type[Method] = Plain, seed: int = 0, data: Prepared = DATA, *
 def run(folder: Path, *arguments, **more):
     said: list[str] = []
     rows: list[dict] = []
-    return fit(inputs(*arguments, **more), CPU, folder, rows.append, said.append), rows, said
+    return fit(inputs(*arguments, **more), Lane(CPU), folder, rows.append, said.append), rows, said
 
 
 def test_a_result_has_every_field_of_a_record(tmp_path):
@@ -86,7 +88,8 @@ def test_a_result_has_every_field_of_a_record(tmp_path):
     assert set(result["last"]) == {"epoch", "overall", "mean", "macro_f1", "nll", "ece", "recall"}
     assert [row["epoch"] for row in rows] == [row["epoch"] for row in result["curve"]] == [1, 2, 3]
     assert {"loss", "lr", "overall"} <= set(result["curve"][0])
-    assert {"seconds", "training_seconds", "images_per_second", "parameters", "peak_memory_bytes"} == set(parts["cost"])
+    assert {"seconds", "training_seconds", "images_per_second", "parameters", "peak_memory_bytes",
+            "engine", "why_not_faster"} == set(parts["cost"])
 
 
 def test_predictions_confusion_and_metrics_agree(tmp_path):
@@ -147,7 +150,7 @@ def test_a_run_stopped_after_any_epoch_goes_on_to_the_same_bits(tmp_path, after)
             raise Stop
 
     with pytest.raises(Stop):
-        fit(inputs(), CPU, tmp_path / "part", stop, lambda line: None)
+        fit(inputs(), Lane(CPU), tmp_path / "part", stop, lambda line: None)
     parts, rows, said = run(tmp_path / "part")
     assert parts["result"] == whole and [row["epoch"] for row in rows] == list(range(after + 1, 4)) and not said
 
@@ -213,7 +216,7 @@ def test_the_learning_rate_is_its_closed_form(schedule):
 @pytest.mark.parametrize(("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW),
                                             ("sgd", torch.optim.SGD)])
 def test_the_recipe_names_the_optimiser(name, kind):
-    trainer = Trainer(inputs(optimiser=name, weight_decay=0.01), CPU)
+    trainer = Trainer(inputs(optimiser=name, weight_decay=0.01), Lane(CPU))
     assert type(trainer.optimiser) is kind and trainer.optimiser.param_groups[0]["weight_decay"] == 0.01
 
 
@@ -223,8 +226,8 @@ def test_every_group_keeps_its_own_rate():
             trunk, head = self.net.trunk.parameters(), self.net.head.parameters()
             return [{"params": list(trunk), "lr": lr / 10}, {"params": list(head)}]
 
-    method = Trainer(inputs(Groups), CPU).method
-    optimiser = make_optimiser(method, RECIPE)
+    method = Trainer(inputs(Groups), Lane(CPU)).method
+    optimiser = make_optimiser(method, RECIPE, CPU)
     set_lr(optimiser, 0.5)
     assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([1e-4, 1e-3])
 

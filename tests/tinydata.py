@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_bench.engine.data import set_clock
+from fer_bench.engine.data import TrainingData
 from fer_bench.engine.device import settle
-from fer_bench.engine.fit import Inputs, Row, Trainer, fit
+from fer_bench.engine.evaluate import Evaluation
+from fer_bench.engine.fit import finish, fit
 from fer_bench.engine.keyed import generator
+from fer_bench.engine.lane import Lane
+from fer_bench.engine.pixels import Pixels
+from fer_bench.engine.trainer import Inputs, Row, Trainer
 from fer_bench.method import Batch
 from fer_bench.nets import Backbone, backbone_maker, make_trunk
 from fer_bench.prepare import Faces, Prepared
@@ -71,7 +75,7 @@ def tiny_inputs(method: Any, parameters: dict[str, Any] | None = None, *, seed: 
 def tiny_trainer(method: Any, parameters: dict[str, Any] | None = None, **changes: Any) -> Trainer:
     """A method built as in a run, with its data and optimiser, before the first epoch."""
     settle(CPU, 1, "fp32")
-    return Trainer(tiny_inputs(method, parameters, **changes), CPU)
+    return Trainer(tiny_inputs(method, parameters, **changes), Lane(CPU))
 
 
 def tiny_run(inputs: Inputs, folder: Path | None = None, report: Callable[[Row], None] = lambda row: None,
@@ -79,7 +83,7 @@ def tiny_run(inputs: Inputs, folder: Path | None = None, report: Callable[[Row],
     """``fit`` on the CPU; without ``folder`` the checkpoints are thrown away."""
     settle(CPU, 1, "fp32")
     with tempfile.TemporaryDirectory() as scratch:
-        return fit(inputs, CPU, folder or Path(scratch), report, warn)
+        return fit(inputs, Lane(CPU), folder or Path(scratch), report, warn)
 
 
 def with_labels(data: Prepared, split: str, true: np.ndarray) -> Prepared:
@@ -107,26 +111,38 @@ def disturb_global_rng(seed: int) -> None:
 def begun(method_class: Any, parameters: Parameters, **changes: Any) -> Trainer:
     """A trainer at the start of its first epoch."""
     trainer = tiny_trainer(method_class, parameters, **changes)
-    start_epoch(trainer, 0)
+    trainer.begin(0)
     return trainer
 
 
-def start_epoch(trainer: Trainer, epoch: int) -> None:
-    set_clock(trainer.clock, epoch * trainer.data.steps)
-    trainer.method.begin_epoch(trainer.clock, trainer.data.sweep(trainer.method))
+def train_epoch(trainer: Trainer, epoch: int) -> Row:
+    """A whole epoch at once."""
+    return finish(trainer.train_epoch(epoch))
+
+
+def batches(data: TrainingData, method: Any, epoch: int) -> Iterator[Batch]:
+    """The batches of an epoch, one after the other."""
+    data.begin(method, epoch)
+    for step in range(data.steps):
+        data.seek(step)
+        yield data.batch(data.size(step))
+
+
+def predict(trainer: Trainer, images: np.ndarray) -> np.ndarray:
+    """Logits of stored images, as in a run."""
+    return Evaluation(trainer.method, Pixels(images, CPU), trainer.recipe, lambda step: step).logits().numpy()
 
 
 def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:
     """The first ``size`` training faces as one batch."""
-    index, views = torch.arange(size), {}
+    index, data = torch.arange(size), trainer.data
     draws = trainer.method.draw(generator("method", 0, epoch, 0), size)
-    return Batch(trainer.data.view(views, 0, epoch, 0, index), trainer.data.labels[index], index, draws,
-                 lambda: trainer.data.view(views, 1, epoch, 0, index))
+    return Batch(data.view(0, index), data.labels[index], index, draws, lambda: data.view(1, index))
 
 
 def next_loss(trainer: Trainer) -> Tensor:
     """The loss of the first batch of the second epoch."""
-    start_epoch(trainer, 1)
+    trainer.begin(1)
     return trainer.method.loss(batch_of(trainer, 16, epoch=1), trainer.clock).detach()
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from fer_bench.data.selection import Images
+
 SPLITS = ("train", "valid", "test")
 
 
@@ -29,7 +31,7 @@ class Split:
     same faces, int64 [N] with -1 for none (FERPlus has ``fer2013``).
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     ids: tuple[str, ...]
     votes: np.ndarray | None = None
@@ -127,7 +129,7 @@ def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path
     (temporary / "pack.json").write_text(json.dumps(meta, indent=1))
 
 
-def _write_images(parts: list[np.ndarray], file: Path) -> None:
+def _write_images(parts: list[Images], file: Path) -> None:
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
     with open(file, "wb") as out:
         np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -7,6 +7,7 @@ pixel noise on uint8, Pillow's resize, normalise, flip, shift, erase.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from fer_bench.protocol import Augment, Recipe
 
 ERASE_RATIO = (0.3, 3.3)  # torchvision's RandomErasing
 ERASE_TRIES = 10
+GREY = (19595, 38470, 7471)  # Pillow's weights of red, green and blue, of 65536
 
 
 def draw_view(recipe: Recipe, count: int, seed: int, epoch: int, view: int) -> dict[str, Tensor]:
@@ -49,10 +51,12 @@ def draw_boxes(augment: Augment, count: int, size: int, rng: torch.Generator) ->
     return torch.stack([top, left, height * erased, width * erased], 1)
 
 
-def add_pixel_noise(images: Tensor, noisy: Tensor, variance: float, rng: torch.Generator) -> Tensor:
-    """Gaussian noise on uint8 [B, H, W, C] where ``noisy`` [B]: added, clipped, truncated as numpy's astype does."""
-    noise = torch.randn(images.shape, generator=rng, device=images.device) * math.sqrt(variance)
-    changed = (images + noise).clamp_(0, 255).to(torch.uint8)
+def add_pixel_noise(images: Tensor, noisy: Tensor, variance: float, noise: Tensor) -> Tensor:
+    """Gaussian noise on uint8 [B, H, W, C] where ``noisy`` [B]: added, clipped, truncated as numpy's astype does.
+
+    noise: standard normal, float32 [B, H, W, C].
+    """
+    changed = (images + noise * math.sqrt(variance)).clamp_(0, 255).to(torch.uint8)
     return torch.where(noisy.view(-1, 1, 1, 1), changed, images)
 
 
@@ -83,19 +87,24 @@ def normalise(images: Tensor, recipe: Recipe) -> Tensor:
     """
     images = resize(images, recipe.image_size)
     if recipe.colour == "grey" and images.shape[-1] == 3:
-        weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device)
-        images = ((images.int() * weights).sum(-1, keepdim=True) + 0x8000) >> 16
-    mean = torch.tensor(recipe.mean, device=images.device)
-    std = torch.tensor(recipe.std, device=images.device)
+        images = ((images.int() * constant(GREY, images.device)).sum(-1, keepdim=True) + 0x8000) >> 16
+    mean, std = constant(recipe.mean, images.device), constant(recipe.std, images.device)
     pixels = ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
-def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, rng: torch.Generator | None) -> Tensor:
-    """Stored uint8 [B, H, W, C] to a training batch float32 [B, C, S, S]; ``draws`` are the rows of ``draw_view``."""
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """A few numbers on a device, put there once: a copy in every step would wait for the device."""
+    return torch.tensor(values).to(device)
+
+
+def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, noise: Tensor | None) -> Tensor:
+    """Stored uint8 [B, H, W, C] to a training batch float32 [B, C, S, S]; ``draws`` are the rows of ``draw_view``,
+    ``noise`` standard normal numbers of the images' shape, if the recipe adds any."""
     augment = recipe.augment
-    if augment.noise and rng is not None:
-        images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, rng)
+    if noise is not None:
+        images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, noise)
     pixels = normalise(images, recipe)
     if augment.flip:
         pixels = torch.where(draws["flip"].view(-1, 1, 1, 1), pixels.flip(-1), pixels)

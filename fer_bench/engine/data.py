@@ -1,35 +1,38 @@
-"""The faces of one run on its device, and the batches of an epoch."""
+"""The faces of one run on its device, and the batches of an epoch.
+
+All that changes from step to step lies in tensors that keep their place in memory: ``begin`` and ``seek`` write
+them, ``batch`` only reads them. So the same code runs eagerly and as a replayed CUDA graph.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fer_bench.engine.augment import augment_batch, draw_view, normalise
 from fer_bench.engine.keyed import generator
+from fer_bench.engine.pixels import Pixels, eval_batch, put
 from fer_bench.method import Batch, Clock, Method
 from fer_bench.prepare import Faces
 from fer_bench.protocol import Recipe
-
-EVAL_BATCH = 256
-
-
-def pixels(images: np.ndarray) -> Tensor:
-    """uint8 [N, H, W] or [N, H, W, 3] as a tensor [N, H, W, C]."""
-    tensor = torch.from_numpy(np.array(images))
-    return tensor.unsqueeze(-1) if tensor.ndim == 3 else tensor
 
 
 class TrainingData:
     """The training faces of one run: uint8 images and given labels on the device."""
 
     def __init__(self, faces: Faces, recipe: Recipe, seed: int, device: torch.device) -> None:
-        self.recipe, self.seed, self.device = recipe, seed, device
-        self.images = pixels(faces.images).to(device)
+        self.recipe, self.seed, self.device, self.epoch = recipe, seed, device, 0
+        self.images = Pixels(faces.images, device)
         self.labels = torch.from_numpy(faces.given.copy()).to(device)
+        self.order = torch.zeros(len(self.labels), dtype=torch.int64, device=device)
+        self.start = torch.zeros((), dtype=torch.int64, device=device)
+        self.places = torch.arange(recipe.batch_size, device=device)
+        self.draws: dict[str, Tensor] = {}  # what the method drew, by place in the order
+        self.views: dict[int, dict[str, Tensor]] = {}  # augmentation of each view that was asked for, by face
+        self.noise: dict[int, Tensor] = {}  # pixel noise of each view, of one batch
+        self.step = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,28 +42,56 @@ class TrainingData:
         """Batches in an epoch; the last one may be smaller."""
         return -(-len(self) // self.recipe.batch_size)
 
-    def batches(self, method: Method, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch: a function of (seed, epoch) alone, the same for every method."""
-        order = torch.randperm(len(self), generator=generator("order", self.seed, epoch)).to(self.device)
-        views: dict[int, dict[str, Tensor]] = {}
-        for step, index in enumerate(torch.split(order, self.recipe.batch_size)):
-            draws = method.draw(generator("method", self.seed, epoch, step), len(index))
-            yield Batch(
-                self.view(views, 0, epoch, step, index),
-                self.labels[index],
-                index,
-                {name: value.to(self.device) for name, value in draws.items()},
-                lambda step=step, index=index: self.view(views, 1, epoch, step, index),  # type: ignore[misc]
-            )
+    def size(self, step: int) -> int:
+        """Faces in a batch."""
+        return min(self.recipe.batch_size, len(self) - step * self.recipe.batch_size)
 
-    def view(self, views: dict[int, dict[str, Tensor]], view: int, epoch: int, step: int, index: Tensor) -> Tensor:
-        """Augmented faces of ``index``, float32 [B, C, S, S]; ``views`` keeps the epoch's draws of each view."""
-        if view not in views:
-            drawn = draw_view(self.recipe, len(self), self.seed, epoch, view)
-            views[view] = {name: value.to(self.device) for name, value in drawn.items()}
-        draws = {name: value[index] for name, value in views[view].items()}
-        noise = generator("pixel-noise", self.seed, epoch, view, step, device=self.device)
+    def begin(self, method: Method, epoch: int) -> None:
+        """Draw an epoch: a function of (seed, epoch) alone, the same for every method."""
+        self.epoch = epoch
+        self.order.copy_(torch.randperm(len(self), generator=generator("order", self.seed, epoch)))
+        for view in self.views:
+            self.draw_view(view)
+        drawn = [method.draw(generator("method", self.seed, epoch, step), self.size(step))
+                 for step in range(self.steps)]
+        for name in drawn[0]:
+            self.draws[name] = put(self.draws.get(name), torch.cat([d[name] for d in drawn]), self.device)
+
+    def seek(self, step: int) -> None:
+        """Go to a step of the epoch."""
+        self.step = step
+        self.start.fill_(step * self.recipe.batch_size)
+        for view in self.noise:
+            self.draw_noise(view)
+
+    def batch(self, size: int) -> Batch:
+        """The batch at the present step, which has ``size`` faces."""
+        place = self.places[:size] + self.start
+        index = self.order[place]
+        draws = {name: value[place] for name, value in self.draws.items()}
+        return Batch(self.view(0, index), self.labels[index], index, draws, lambda: self.view(1, index))
+
+    def view(self, view: int, index: Tensor) -> Tensor:
+        """Augmented faces of ``index``, float32 [B, C, S, S]."""
+        if view not in self.views:
+            self.draw_view(view)
+        if self.recipe.augment.noise and view not in self.noise:
+            self.noise[view] = torch.empty(self.recipe.batch_size, *self.images.shape, device=self.device)
+            self.draw_noise(view)
+        draws = {name: value[index] for name, value in self.views[view].items()}
+        noise = self.noise[view][: len(index)] if view in self.noise else None
         return augment_batch(self.images[index], draws, self.recipe, noise)
+
+    def draw_view(self, view: int) -> None:
+        """The augmentation of every face in this epoch."""
+        kept = self.views.setdefault(view, {})
+        for name, value in draw_view(self.recipe, len(self), self.seed, self.epoch, view).items():
+            kept[name] = put(kept.get(name), value, self.device)
+
+    def draw_noise(self, view: int) -> None:
+        """The pixel noise of this step, drawn on the device: standard normal, float32 [B, H, W, C]."""
+        rng = generator("pixel-noise", self.seed, self.epoch, view, self.step, device=self.device)
+        self.noise[view][: self.size(self.step)].normal_(generator=rng)
 
     def sweep(self, method: Method) -> Callable[[Callable[[Tensor, Tensor], None]], None]:
         """What ``Method.begin_epoch`` gets: calls a function on the plain training faces, in evaluation mode."""
@@ -68,20 +99,11 @@ class TrainingData:
         def run(visit: Callable[[Tensor, Tensor], None]) -> None:
             method.eval()
             with torch.no_grad():
-                for index in torch.split(torch.arange(len(self), device=self.device), EVAL_BATCH):
+                for index in torch.split(torch.arange(len(self), device=self.device), eval_batch(self.device)):
                     visit(normalise(self.images[index], self.recipe), index)
             method.train()
 
         return run
-
-
-def predict(method: Method, images: Tensor, recipe: Recipe) -> np.ndarray:
-    """Logits float32 [N, C] of stored images uint8 [N, H, W, C], in evaluation mode."""
-    method.eval()
-    with torch.no_grad():
-        parts = [method.predict(normalise(batch, recipe)).float().cpu() for batch in torch.split(images, EVAL_BATCH)]
-    method.train()
-    return torch.cat(parts).numpy()
 
 
 def make_clock(epochs: int, steps_per_epoch: int, device: torch.device) -> Clock:

@@ -24,13 +24,13 @@ def choose(name: str) -> torch.device:
     return device
 
 
-def settle(device: torch.device, threads: int, precision: str) -> None:
-    """Deterministic algorithms, the number of threads, and full float32 unless the recipe says tf32."""
+def settle(device: torch.device, threads: int, precision: str, fast: bool = False) -> None:
+    """The number of threads, full float32 unless the recipe says tf32, and deterministic algorithms unless ``fast``."""
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(not fast)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.benchmark = fast
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -6,21 +6,30 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fer_bench.method import Method
 from fer_bench.protocol import Recipe
 
 
-def make_optimiser(method: Method, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser over the method's groups; each group keeps its own rate as ``base_lr``."""
+def make_optimiser(method: Method, recipe: Recipe, device: torch.device,
+                   recorded: bool = False) -> torch.optim.Optimizer:
+    """The recipe's optimiser over the method's groups; each group keeps its own rate as ``base_lr``.
+
+    On CUDA, and where steps are recorded, the rate is a tensor, so that a replayed step sees it change.
+    """
+    cuda = device.type == "cuda"
+    kind_of_rate = torch.float32 if cuda else torch.float64  # what the fused kernels read there
     groups: list[dict[str, Any]] = method.param_groups(recipe.lr)
     for group in groups:
         group["base_lr"] = group.setdefault("lr", recipe.lr)
+        if cuda or recorded:
+            group["lr"] = torch.tensor(group["base_lr"], device=device, dtype=kind_of_rate)
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay,
                                fused=True)
     kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
-    return kind(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    return kind(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True, capturable=cuda)
 
 
 def lr_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
@@ -36,6 +45,22 @@ def lr_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
 
 
 def set_lr(optimiser: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's rate to its own base times the factor."""
+    """Set every group's rate to its own base times the factor, in place where it is a tensor."""
     for group in optimiser.param_groups:
-        group["lr"] = group["base_lr"] * factor
+        rate = group["base_lr"] * factor
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def load_moments(optimiser: torch.optim.Optimizer, saved: dict[int, dict[str, Any]]) -> None:
+    """Take the state of a checkpoint: in place if there is some, since a recorded step may know it by its address."""
+    if not optimiser.state:
+        optimiser.load_state_dict({"state": saved, "param_groups": optimiser.state_dict()["param_groups"]})
+        return
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    for index, values in saved.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                optimiser.state[parameters[index]][name].copy_(value)

@@ -7,6 +7,8 @@ in fixed point with 22 fractional bits.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -41,10 +43,16 @@ def resize(images: Tensor, size: int) -> Tensor:
     return _along(_along(images, 2, size), 1, size)
 
 
+@cache
+def _taps_on(device: torch.device, size_in: int, size_out: int) -> tuple[Tensor, Tensor]:
+    index, weight = taps(size_in, size_out)
+    return index.to(device), weight.to(device)
+
+
 def _along(images: Tensor, axis: int, size: int) -> Tensor:
     if images.shape[axis] == size:
         return images
-    index, weight = (t.to(images.device) for t in taps(images.shape[axis], size))
+    index, weight = _taps_on(images.device, images.shape[axis], size)
     shape = [1] * images.ndim
     shape[axis] = size
     total: Tensor | int = 1 << (FRACTION - 1)

@@ -1,0 +1,197 @@
+"""One run in training. Read ``advance`` and ``step``: they are the whole of training, whatever the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.profiler import record_function
+
+from fer_bench import diagnosis
+from fer_bench.engine.capture import Step, snapshot, take_over
+from fer_bench.engine.data import TrainingData, make_clock, set_clock
+from fer_bench.engine.evaluate import Evaluation, nothing_to_restore
+from fer_bench.engine.keyed import key
+from fer_bench.engine.lane import Lane, compiled_loss, plain_loss
+from fer_bench.engine.optim import load_moments, lr_factor, make_optimiser, set_lr
+from fer_bench.engine.pixels import Pixels
+from fer_bench.method import Context, Method
+from fer_bench.prepare import Prepared
+from fer_bench.protocol import Recipe
+
+Row = dict[str, Any]
+
+
+class NotFinite(Exception):
+    """The loss of a run became infinite or not a number."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that determines a run, resolved."""
+
+    id: str
+    method: type[Method]
+    parameters: dict[str, Any]
+    recipe: Recipe
+    data: Prepared
+    seed: int
+    make_backbone: Callable[[], nn.Module]
+
+
+class Trainer:
+    """One run in training: method, optimiser, clock and data, on a lane."""
+
+    phase = record_function  # what brackets the parts of a step; a profile puts in something that waits for the device
+
+    def __init__(self, inputs: Inputs, lane: Lane, warn: Callable[[str], None] = lambda line: None) -> None:
+        self.lane, self.warn, self.recipe, self.device = lane, warn, inputs.recipe, lane.device
+        self.data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
+        method = build_method(inputs, self.data.labels.cpu(), self.data.steps)
+        self.method = method.to(self.device).to(memory_format=torch.channels_last).train()
+        self.optimiser = make_optimiser(self.method, self.recipe, self.device, lane.wanted != "eager")
+        self.clock = make_clock(self.recipe.epochs, self.data.steps, self.device)
+        self.losses = torch.zeros(self.data.steps, device=self.device)
+        self.logged: dict[str, Tensor] = {}  # by place in the epoch's order
+        self.run = lane.runner(self.method, self.step, lambda: snapshot(self.method, self.optimiser), warn)
+        self.evaluations: dict[str, Evaluation] = {}
+        self.set_up(inputs)
+
+    def set_up(self, inputs: Inputs) -> None:
+        """What concerns one run's seed and the faces to be predicted: test, validation, wrongly labelled."""
+        self.inputs, self.faces, self.validation = inputs, inputs.data.train, inputs.data.validation
+        self.wrong = np.flatnonzero(self.faces.given != self.faces.true)
+        sets = {"test": inputs.data.test, "validation": self.validation, "wrong": self.faces.take(self.wrong)}
+        kept, self.evaluations = self.evaluations, {}
+        for name, faces in sets.items():
+            if faces is not None and len(faces):
+                pixels = Pixels(faces.images, self.device)
+                if name in kept and kept[name].images.replace(pixels):
+                    self.evaluations[name] = kept[name]
+                else:
+                    self.evaluations[name] = Evaluation(self.method, pixels, self.recipe, self.runner)
+
+    def runner(self, step: Step) -> Step:
+        """How a batch is predicted on this lane."""
+        return self.lane.runner(self.method, step, nothing_to_restore, self.warn)
+
+    def predict(self, name: str) -> np.ndarray:
+        """Logits float32 [N, C] of "test", "validation" or "wrong" faces."""
+        logits: np.ndarray = self.evaluations[name].logits().cpu().numpy()
+        return logits
+
+    def take_over(self, inputs: Inputs) -> bool:
+        """Start another run in place, so that what was recorded stays valid; False if the runs differ too much."""
+        data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
+        one, other = ((i.method, i.parameters, i.recipe, i.data.classes) for i in (inputs, self.inputs))
+        if one != other or len(data) != len(self.data) or not self.data.images.replace(data.images):
+            return False
+        fresh = build_method(inputs, data.labels.cpu(), data.steps).to(self.device).train()
+        if not take_over(self.method, self.optimiser, fresh):
+            return False
+        self.data.seed = inputs.seed
+        self.data.labels.copy_(data.labels)
+        self.logged = {}
+        self.set_up(inputs)
+        return True
+
+    def train_epoch(self, epoch: int) -> Generator[None, None, Row]:
+        """One epoch; pauses after each step, so that other runs can share the device. The only read is at its end."""
+        self.begin(epoch)
+        for step in range(self.data.steps):
+            self.advance(step)
+            yield
+        losses = self.losses.cpu().numpy()
+        if not np.isfinite(losses).all():
+            step = int(np.flatnonzero(~np.isfinite(losses))[0])
+            raise NotFinite(f"the loss is not finite in epoch {epoch + 1}, step {step + 1} of {self.data.steps}")
+        sizes = np.array([self.data.size(step) for step in range(self.data.steps)], dtype=np.float32)
+        last = lr_factor(self.recipe, (epoch + 1) * self.data.steps - 1, self.data.steps)
+        return {"loss": float(np.cumsum(losses * sizes)[-1]) / len(self.data),
+                "lr": self.optimiser.param_groups[0]["base_lr"] * last}
+
+    def begin(self, epoch: int) -> None:
+        """Draw an epoch and let the method look at the faces."""
+        set_clock(self.clock, epoch * self.data.steps)
+        self.data.begin(self.method, epoch)
+        self.method.begin_epoch(self.clock, self.data.sweep(self.method))
+
+    def advance(self, step: int) -> None:
+        """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""
+        count, size = self.data.epoch * self.data.steps + step, self.data.size(step)
+        torch.manual_seed(key("global", self.inputs.seed, count))  # for backbones with dropout; methods use draw
+        set_lr(self.optimiser, lr_factor(self.recipe, count, self.data.steps))
+        set_clock(self.clock, count)
+        self.data.seek(step)
+        loss, logged = self.run(size)
+        self.losses[step].copy_(loss)
+        start = step * self.recipe.batch_size
+        for name, values in logged.items():
+            kept = self.logged.setdefault(name, torch.zeros(len(self.data), device=self.device))
+            kept[start : start + size].copy_(values)
+
+    def step(self, size: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """One optimiser step on the batch that the data stands at; returns its loss and what the method logged.
+
+        The same function is called, recorded, or compiled in its loss: see ``Lane``.
+        """
+        compute = compiled_loss() if self.lane.engine(self.method) == "compiled" else plain_loss
+        with self.phase("data"):
+            batch = self.data.batch(size)
+        with self.phase("forward"):
+            loss = compute(self.method, batch, self.clock)
+        with self.phase("backward"):
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+        with self.phase("optimiser"), torch.no_grad():
+            self.optimiser.step()
+            self.method.after_step(self.clock)
+        return loss.detach(), batch.logged
+
+    def diagnose(self) -> Row:
+        """Validation accuracy, memorisation of wrong labels, and what the logged weights say, after an epoch."""
+        row: Row = {}
+        if self.validation is not None:
+            predicted = self.predict("validation").argmax(1)
+            row["validation_overall"] = float((predicted == self.validation.given).mean())
+        given, true = self.faces.given, self.faces.true
+        if len(self.wrong):
+            predicted = self.predict("wrong").argmax(1)
+            row |= diagnosis.memorisation(predicted, given[self.wrong], true[self.wrong])
+        if "weight" in self.logged:
+            weight = np.zeros(len(self.data), dtype=np.float32)
+            weight[self.data.order.cpu().numpy()] = self.logged["weight"].cpu().numpy()
+            row |= diagnosis.weight_quality(weight, given, true, self.faces.votes)
+        return row
+
+    def state(self) -> Row:
+        """What a checkpoint holds of the training itself."""
+        return {"method": self.method.state_dict(), "optimiser": self.optimiser.state_dict()["state"]}
+
+    def restore(self, state: Row) -> None:
+        """Go back to a checkpoint. The optimiser's settings come from the recipe, whatever device wrote it."""
+        self.method.load_state_dict(state["method"])
+        load_moments(self.optimiser, state["optimiser"])
+
+
+def build_method(inputs: Inputs, labels: Tensor, steps: int) -> Method:
+    """The method with weights drawn from the seed alone: its n-th backbone starts as every other method's n-th."""
+    built = 0
+
+    def backbone() -> nn.Module:
+        nonlocal built
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key("backbone", inputs.seed, built))
+            built += 1
+            return inputs.make_backbone()
+
+    classes = len(inputs.data.classes)
+    context = Context(classes, labels.clone(), torch.bincount(labels, minlength=classes), inputs.recipe.epochs, steps,
+                      backbone)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key("init", inputs.seed))
+        return inputs.method(context, **inputs.parameters)
