@@ -1,11 +1,13 @@
-"""What the commands of cli.py do, as functions that could be called from a notebook too."""
+"""What the commands of cli do, as functions that could be called from a notebook too."""
 
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from fer_bench.plan import (
     prepared,
 )
 from fer_bench.protocol import load_protocol
+from fer_bench.settings import Settings
 from fer_bench.spec import parse_seeds
 from fer_bench.store import Record, Store, read_records
 
@@ -36,11 +39,10 @@ def make_request(*, method: str, protocol: str, dataset: str, seeds: str, **rest
                    seeds=tuple(parse_seeds(seeds)), **rest)
 
 
-def run(request: Request, *, results: Path, work: Path, device: str, jobs: int, threads: int, retry: bool,
-        dry_run: bool, say: Say) -> int:
+def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say: Say) -> int:
     """Do the runs of a request and print their table. Returns the exit status: 0, 1 if some run
     did not end well, 2 if some method could not be imported."""
-    store = Store(results, work)
+    store = settings.store
     plans = make_plans(request, say)
     if dry_run:
         for plan in plans:
@@ -49,42 +51,61 @@ def run(request: Request, *, results: Path, work: Path, device: str, jobs: int, 
     store.check_writable()
     counts: Counter[str] = Counter()
     if any(_open(p, store, say) for p in plans):
-        counts = execute(plans, store, device, jobs, threads, retry, say)
+        counts = execute(plans, settings, retry, say)
     finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
     if finished:
-        print_summary(finished, results, say)
+        print_summary(finished, store.results, say)
     if counts.get("refused"):
         return 2
     return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
 
 
-def execute(plans: list[Plan], store: Store, device: str, jobs: int, threads: int, retry: bool,
-            say: Say) -> Counter[str]:
+def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Counter[str]:
     """Hand the plans to workers and show their progress; returns how many ended in which way."""
     from rich.console import Console
 
-    from fer_bench.dispatch import cores, run_plans, stop_on_terminate
-    from fer_bench.engine.device import choose
+    from fer_bench.dispatch import run_plans, stop_on_terminate
     from fer_bench.progress import Display
-    from fer_bench.worker import Settings, check_networks, loadable
+    from fer_bench.worker import check_networks, loadable
 
-    chosen = choose(device)
     usable = loadable(plans, say)
+    settings = resolve(settings, usable)
     check_networks(usable)
     for plan in usable if retry else ():
-        store.clear_error(plan.spec.id)
+        settings.store.clear_error(plan.spec.id)
     for note in dict.fromkeys(note for p in usable for note in pack_notes(p)):
         say(note)
     display = Display(len(usable), Console(stderr=True))
-    jobs = min(jobs, len(usable))
-    settings = Settings(store, str(chosen), threads or (cores() if jobs == 1 else 1))
     stop_on_terminate()
     with display.shown():
-        run_plans(usable, settings, jobs, display.emit)
+        run_plans(usable, settings, display.emit)
     counts = display.outcome() + Counter(refused=len(plans) - len(usable))
     if counts["busy"]:
         display.line(f"{counts['busy']} run(s) are being done by another process")
     return counts
+
+
+def resolve(settings: Settings, plans: list[Plan]) -> Settings:
+    """Put what this machine has in the place of "auto". Raises UserError for what it has not."""
+    from fer_bench.dispatch import cores
+    from fer_bench.engine.device import choose, choose_engine
+
+    device, jobs = choose(settings.device), min(settings.jobs, len(plans))
+    engine = choose_engine(settings.engine, device, all(plan.recipe.fast for plan in plans))
+    threads = settings.threads or (cores() if jobs == 1 else 1)
+    return replace(settings, device=str(device), engine=engine, jobs=jobs, threads=threads)
+
+
+def profile(request: Request, settings: Settings, say: Say) -> None:
+    """Show where the time of each method's first run goes; no record is made."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "3")  # the profiler's own messages; it reads this when torch is imported
+    from fer_bench import profiling
+    from fer_bench.worker import loadable
+
+    plans = loadable(list({plan.label: plan for plan in reversed(make_plans(request, say))}.values())[::-1], say)
+    settings = resolve(replace(settings, jobs=1, threads=settings.threads or 1), plans)
+    for plan in plans:
+        profiling.show(plan, settings, say)
 
 
 def _open(plan: Plan, store: Store, say: Say) -> bool:

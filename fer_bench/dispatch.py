@@ -9,7 +9,8 @@ import signal
 from typing import Any
 
 from fer_bench.plan import Plan
-from fer_bench.worker import Emit, Settings, work
+from fer_bench.settings import Settings
+from fer_bench.worker import Emit, work
 
 
 def cores() -> int:
@@ -17,11 +18,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_plans(plans: list[Plan], settings: Settings, jobs: int, emit: Emit) -> None:
+def run_plans(plans: list[Plan], settings: Settings, emit: Emit) -> None:
     """Do the runs: one job here, several in processes of their own.
 
     On KeyboardInterrupt the workers stop too; every finished epoch is on disk.
     """
+    jobs = settings.jobs
     if jobs <= 1:
         work(plans, 0, settings, emit)
         return

@@ -7,7 +7,6 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
@@ -26,20 +25,10 @@ from fer_bench.paths import PACKAGE
 from fer_bench.plan import Plan, prepared
 from fer_bench.protocol import Recipe
 from fer_bench.registry import load_class
-from fer_bench.store import Claim, Store
+from fer_bench.settings import Settings
+from fer_bench.store import Claim
 
 Emit = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a process works; no part of a run's identity. pack: runs that take turns on one device."""
-
-    store: Store
-    device: str
-    threads: int
-    engine: str = "eager"
-    pack: int = 1
 
 
 class ClaimLost(Exception):

@@ -24,6 +24,16 @@ def choose(name: str) -> torch.device:
     return device
 
 
+def choose_engine(name: str, device: torch.device, fast: bool) -> str:
+    """"auto" is eager: graphs have not run on a GPU yet (docs/decisions.md). Raises UserError for what cannot be."""
+    if name in ("graph", "compiled") and device.type != "cuda":
+        raise UserError(f"--engine {name}: a CUDA graph needs a CUDA device, found {device}; leave --engine out")
+    if name == "compiled" and not fast:
+        raise UserError("--engine compiled: a compiled loss rounds otherwise than the method as written; add --fast, "
+                        "which makes that part of the run's identity, or use --engine graph")
+    return "eager" if name == "auto" else name
+
+
 def settle(device: torch.device, threads: int, precision: str, fast: bool = False) -> None:
     """The number of threads, full float32 unless the recipe says tf32, and deterministic algorithms unless ``fast``."""
     torch.set_num_threads(threads)

@@ -1,0 +1,102 @@
+"""Commands that look at what is there: table, list, status, export, data check, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fer_bench.cli.options import (
+    CACHE,
+    RESULTS,
+    WORK,
+    Cache,
+    Datasets,
+    NoiseList,
+    PackSize,
+    Plugins,
+    Protocols,
+    Results,
+    Root,
+    Work,
+    check_choice,
+    say,
+)
+
+app = typer.Typer()
+data_app = typer.Typer(no_args_is_help=True, help="Look at datasets.")
+
+
+@app.command(epilog="Examples:\n\nrun_bench.py table\n\nrun_bench.py table --layout noise --format latex --select best")
+def table(
+    layout: Annotated[str, typer.Option(help="comparison, noise, imbalance or per-class.")] = "comparison",
+    format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
+    select: Annotated[str, typer.Option(help="The epoch: last, best (on the test set) or val.")] = "last",
+    method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")] = None,
+    track: Annotated[str | None, typer.Option("--track", help="Only runs of this track.")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only runs of this engine fingerprint.")] = None,
+    weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write every layout and format into this folder.")] = None,
+    results: Results = RESULTS,
+) -> None:
+    """Make tables from the records."""
+    from fer_bench import commands
+
+    filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
+               "code": code, "weights": weights, "seeds": seeds}
+    print(commands.table(results, layout, format, select, filters, published, out, say))
+
+
+@app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods")
+def list_(
+    what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
+    plugin: Plugins = None,
+) -> None:
+    """List what there is to choose from."""
+    from fer_bench import listing
+
+    check_choice("list", what, ("all", *listing.KINDS))
+    listing.show(what, tuple(plugin or ()), say)
+
+
+@app.command(epilog="Example:\n\nrun_bench.py status")
+def status(results: Results = RESULTS, work: Work = WORK) -> None:
+    """Count runs by state, and show why runs failed."""
+    from fer_bench import listing
+
+    listing.show_status(results, work, say)
+
+
+@app.command(epilog="Example:\n\nrun_bench.py export --protocol noise30 --dataset synthetic --seed 0 > noise30_0.csv")
+def export(
+    protocol: Protocols,
+    dataset: Datasets = "synthetic",
+    data_root: Root = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
+    cache: Cache = CACHE,
+    noise_list: NoiseList = None,
+    pack_size: PackSize = None,
+) -> None:
+    """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
+    from fer_bench import commands
+
+    commands.export(protocol, dataset, data_root, seed, cache, noise_list, pack_size, say)
+
+
+@data_app.command(epilog="Example:\n\nrun_bench.py data check --dataset ferplus7 --data-root data/ferplus")
+def check(
+    dataset: Datasets = "synthetic",
+    data_root: Root = None,
+    cache: Cache = CACHE,
+    pack_size: PackSize = None,
+) -> None:
+    """Count faces per class and split, find duplicates, and compare with the official counts."""
+    from fer_bench import commands
+
+    commands.check_data(dataset, data_root, cache, pack_size, say)

@@ -1,0 +1,35 @@
+"""Options that several commands share, and what the commands have in common."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fer_bench.errors import UserError, near
+
+Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated, or 'all'.")]
+Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'.")]
+Datasets = Annotated[str, typer.Option("--dataset", help="Datasets, comma-separated.")]
+Root = Annotated[Path | None, typer.Option("--data-root", help="Folder or .zip of the dataset.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="A count (5: seeds 0 to 4) or a list (0,3,7).")]
+Results = Annotated[Path, typer.Option("--results", help="Records and tables.")]
+Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Decoded datasets.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with more methods; repeatable.")]
+NoiseList = Annotated[Path | None, typer.Option("--noise-list", help="File of a protocol that reads a noise list.")]
+PackSize = Annotated[int | None, typer.Option("--pack-size", help="Store faces at this many pixels.")]
+RESULTS, WORK, CACHE = Path("results"), Path("work"), Path("cache")
+
+
+def say(line: str) -> None:
+    """A line for the user that is not the command's result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise UserError unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise UserError(f"{option} {value}: {near(value, [c for c in choices if c])}")

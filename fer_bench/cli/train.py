@@ -1,0 +1,85 @@
+"""run: train and evaluate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fer_bench.cli.options import (
+    CACHE,
+    RESULTS,
+    WORK,
+    Cache,
+    Datasets,
+    Methods,
+    NoiseList,
+    PackSize,
+    Plugins,
+    Protocols,
+    Results,
+    Root,
+    Seeds,
+    Work,
+    check_choice,
+    say,
+)
+
+EPILOG = ("Examples:\n\nrun_bench.py --method nla --protocol noise30\n\n"
+          "run_bench.py --method all --protocol clean,noise30 --seeds 5 --jobs 2\n\n"
+          "run_bench.py --method nla --protocol noise30 --dataset rafdb --data-root ~/data/RAF-DB "
+          "--weights resnet18_msceleb.pth\n\n"
+          "run_bench.py --method nla --recipe paper --profile")
+
+
+def run(
+    method: Methods,
+    protocol: Protocols = "clean",
+    dataset: Datasets = "synthetic",
+    data_root: Root = None,
+    seeds: Seeds = "1",
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Hyper-parameter name=value; repeatable.")] = None,
+    recipe_settings: Annotated[list[str] | None, typer.Option("--set-recipe", help="Recipe key=value.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, tf32 or bf16 instead of the recipe's.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Allow what does not repeat bit for bit; own run id.")] = False,
+    weights: Annotated[str, typer.Option(help="Checkpoint of the backbone, 'imagenet' or 'none'.")] = "none",
+    track: Annotated[str, typer.Option(help="fair: one recipe for all; paper: each method's own.")] = "fair",
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each on one core.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of a run; 0: all cores, one when several run.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, eager, graph (CUDA) or compiled (CUDA, with --fast).")] = "auto",
+    pack: Annotated[int, typer.Option(min=1, help="Runs at a time on one GPU, in one process.")] = 1,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes; makes no record.")] = False,
+    retry: Annotated[str, typer.Option(help="'failed': run failed runs again.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their states.")] = False,
+    results: Results = RESULTS,
+    work: Work = WORK,
+    cache: Cache = CACHE,
+    plugin: Plugins = None,
+    noise_list: NoiseList = None,
+    pack_size: PackSize = None,
+) -> None:
+    """Train and evaluate methods under protocols; what is done already is not done again."""
+    from fer_bench import commands
+    from fer_bench.settings import ENGINES, Settings
+    from fer_bench.spec import parse_settings
+    from fer_bench.store import Store
+
+    check_choice("--track", track, ("fair", "paper"))
+    check_choice("--retry", retry, ("", "failed"))
+    check_choice("--engine", engine, ENGINES)
+    changes = parse_settings("--set-recipe", recipe_settings or [])
+    if precision:
+        changes["precision"] = precision
+    if fast:
+        changes["fast"] = "true"
+    request = commands.make_request(
+        method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
+        settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
+        plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
+    how = Settings(Store(results, work), device, jobs, threads, engine, pack)
+    if profile:
+        commands.profile(request, how, say)
+        return
+    raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say))
