@@ -10,8 +10,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from fer_bench.method_source import MethodInfo
 from fer_bench.protocol import load_protocol, load_recipe, protocol_names, recipe_names
-from fer_bench.registry import MethodInfo, methods
+from fer_bench.registry import methods
 from fer_bench.store import Store, read_records
 
 KINDS = ("methods", "protocols", "datasets", "recipes")
@@ -36,7 +37,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
     """Methods with paper and hyper-parameters."""
-    table = _table("methods", "name", "paper", "family", "hyper-parameters (--set name=value)")
+    table = _table("methods", "name", "paper", "family", "CUDA graph", "hyper-parameters (--set name=value)")
     found, problems = methods(plugins)
     first: dict[tuple[Path, str], MethodInfo] = {}
     for info in found.values():
@@ -44,7 +45,9 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
         own = {name: p.default for name, p in info.parameters.items()
                if base is info or p.default != base.parameters[name].default}
         values = ", ".join(f"{name}={default}" for name, default in own.items())
-        table.add_row(info.name, info.paper, info.family, values if base is info else f"as {base.name}, but {values}")
+        graph = f"no: {info.not_capturable}" if info.not_capturable else "yes"
+        values = values if base is info else f"as {base.name}, but {values}"
+        table.add_row(info.name, info.paper, info.family, graph, values)
     for problem in problems:
         say(problem)
     return table

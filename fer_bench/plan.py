@@ -14,9 +14,10 @@ from fer_bench.code import engine_hash
 from fer_bench.data.catalog import open_dataset
 from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError, near
+from fer_bench.method_source import MethodInfo
 from fer_bench.prepare import Prepared, prepare
 from fer_bench.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
-from fer_bench.registry import MethodInfo, method_info, methods, resolve_parameters
+from fer_bench.registry import method_info, methods, resolve_parameters
 from fer_bench.spec import RunSpec, file_hash, make_spec
 
 
