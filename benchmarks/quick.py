@@ -31,32 +31,56 @@ def seconds(*words: str, repeats: int = 3) -> float:
 
 
 def step_rate(precision: str, threads: int, seconds: float = 8.0) -> float:
-    """Images/s of forward, backward and Adam of the quick recipe's network on ready batches."""
+    """Images/s of the quick recipe's training steps as the engine does them, augmentation included."""
     import torch
 
-    from fer_bench.engine.optim import make_optimiser
-    from fer_bench.nets import backbone_maker
-    from fer_bench.protocol import load_recipe
+    from fer_bench.engine.device import settle
+    from fer_bench.engine.lane import Lane
+    from fer_bench.engine.trainer import Trainer
+    from fer_bench.plan import Request, make_plans
+    from fer_bench.worker import make_inputs
 
-    torch.set_num_threads(threads)
-    recipe = load_recipe("quick")
-    net: Any = backbone_maker(recipe.backbone, 1, 7, precision == "bf16", "none")()
-    net = net.to(memory_format=torch.channels_last).train()
-    net.param_groups = lambda lr: [{"params": list(net.parameters()), "lr": lr}]
-    optimiser = make_optimiser(net, recipe, torch.device("cpu"))
-    images = torch.randn(recipe.batch_size, 1, recipe.image_size, recipe.image_size)
-    images = images.to(memory_format=torch.channels_last)
-    labels = torch.randint(0, 7, (recipe.batch_size,))
-    done, start = -10, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        if done == 0:
-            start = time.perf_counter()
-        loss = torch.nn.functional.cross_entropy(net(images), labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        done += 1
-    return done * recipe.batch_size / (time.perf_counter() - start)
+    settle(torch.device("cpu"), threads, precision)
+    with tempfile.TemporaryDirectory() as cache:
+        request = Request(("ce",), ("clean",), ("synthetic",), (0,), Path(cache),
+                          recipe_settings={"precision": precision})
+        trainer = Trainer(make_inputs(make_plans(request, print)[0]), Lane(torch.device("cpu")))
+        trainer.begin(0)
+        full, done, start = len(trainer.data) // trainer.recipe.batch_size, -10, time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            if done == 0:
+                start = time.perf_counter()
+            trainer.advance(done % full)
+            done += 1
+        return done * trainer.recipe.batch_size / (time.perf_counter() - start)
+
+
+FIRST_STEP = """
+import os, time
+from fer_bench.method import Method
+from fer_bench.registry import register
+
+@register("first-step")
+class FirstStep(Method):
+    def loss(self, batch, clock):
+        print(time.time(), flush=True)
+        os._exit(0)
+"""
+
+
+def start_up() -> float:
+    """Seconds from the command to the first loss, packs being in the cache: the median of three."""
+    with tempfile.TemporaryDirectory() as place:
+        plugin = Path(place) / "first_step.py"
+        plugin.write_text(FIRST_STEP)
+        times = []
+        for _ in range(4):  # the first one makes the pack
+            start = time.time()
+            words = ["--method", "first-step", "--plugin", str(plugin), "--work", f"{place}/w", "--cache", f"{place}/c",
+                     "--results", f"{place}/r"]
+            done = subprocess.run([sys.executable, str(ROOT / "run_bench.py"), *words], capture_output=True, text=True)
+            times.append(float(done.stdout) - start)
+    return statistics.median(times[1:])
 
 
 def two_processes(precision: str) -> float:
@@ -97,7 +121,7 @@ def main() -> None:
     from fer_bench.engine.device import environment
 
     found: dict[str, Any] = {"machine": {**environment(torch.device("cpu"), cores()), "cores": cores()}}
-    found["seconds"] = {"--help": seconds("--help"), "list": seconds("list")}
+    found["seconds"] = {"--help": seconds("--help"), "list": seconds("list"), "start to first step": start_up()}
     with tempfile.TemporaryDirectory() as place:
         folders = ("--results", f"{place}/r", "--work", f"{place}/w", "--cache", f"{place}/c")
         found["seconds"]["nla noise30"] = seconds("--method", "nla", "--protocol", "noise30", *folders, repeats=1)

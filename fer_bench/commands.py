@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fer_bench.cluster.options import Array
+from fer_bench.cluster.submit import open_plans
 from fer_bench.errors import UserError
 from fer_bench.plan import (
     Plan,
@@ -39,16 +41,21 @@ def make_request(*, method: str, protocol: str, dataset: str, seeds: str, **rest
                    seeds=tuple(parse_seeds(seeds)), **rest)
 
 
-def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say: Say) -> int:
-    """Do the runs of a request and print their table. Returns the exit status: 0, 1 if some run
+def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say: Say,
+        array: Array | None = None) -> int:
+    """Do the runs of a request and print their table, or submit them. Returns the exit status: 0, 1 if some run
     did not end well, 2 if some method could not be imported."""
     store = settings.store
     plans = make_plans(request, say)
     if dry_run:
         for plan in plans:
             print(plan.spec.id, store.state(plan.spec.id), plan.spec.title)
+        if array:
+            print(describe_array(array, open_plans(plans, store, retry)))
         return 0
     store.check_writable()
+    if array:
+        return submit_plans(request, plans, settings, array, retry, say)
     counts: Counter[str] = Counter()
     if any(_open(p, store, say) for p in plans):
         counts = execute(plans, settings, retry, say)
@@ -83,6 +90,43 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     if counts["busy"]:
         display.line(f"{counts['busy']} run(s) are being done by another process")
     return counts
+
+
+def submit_plans(request: Request, plans: list[Plan], settings: Settings, array: Array, retry: bool,
+                 say: Say) -> int:
+    """Submit the open runs as one array."""
+    from fer_bench.cluster.jobs import active_jobs
+    from fer_bench.cluster.submit import submit
+
+    waiting = open_plans(plans, settings.store, retry)
+    for job in active_jobs(settings.store.work):
+        if left := [plan for plan in waiting if plan.spec.id in job.runs]:
+            say(f"{len(left)} run(s) are in {job.executor} job {job.job}, which is active: not submitted again")
+            waiting = [plan for plan in waiting if plan.spec.id not in job.runs]
+    if not waiting:
+        states = Counter(settings.store.state(plan.spec.id) for plan in plans)
+        failed = f", {states['failed']} failed (--retry failed runs them again)" if states["failed"] else ""
+        say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
+        return 1 if states["failed"] else 0
+    if request.plugins or request.weights not in ("none", "imagenet"):  # what is the user's own is tried here first
+        from fer_bench.worker import check_networks, loadable
+
+        check_networks(loadable(waiting, say))
+    for plan in waiting if retry else ():
+        settings.store.clear_error(plan.spec.id)
+    number = submit(request, waiting, settings, array, say)
+    print(f"{array.executor} job {number}: {describe_array(array, waiting)}")
+    say(f"follow it with: run_bench.py status --work {settings.store.work}; end it with: run_bench.py cancel {number}")
+    return 0
+
+
+def describe_array(array: Array, plans: list[Plan]) -> str:
+    """An array in one line."""
+    from fer_bench.cluster.submit import task_count
+
+    asked = [f"{key}={value}" for key, value in array.cluster.model_dump(exclude_defaults=True).items()]
+    ending = f"; each asks for {', '.join(asked)}" if asked else ""
+    return f"{task_count(array, len(plans))} task(s) for {len(plans)} run(s){ending}"
 
 
 def resolve(settings: Settings, plans: list[Plan]) -> Settings:

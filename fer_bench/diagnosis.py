@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import entropy, spearmanr
 
 
 def memorisation(predicted: np.ndarray, given: np.ndarray, true: np.ndarray) -> dict[str, float]:
@@ -36,6 +35,8 @@ def weight_quality(
 
         found["weight_auroc"] = float(roc_auc_score(wrong, -weight))
     if votes is not None:
+        from scipy.stats import entropy, spearmanr  # here: they would delay the first step
+
         rated = ~wrong & (votes.sum(1) > 0)
         ambiguity = entropy(votes[rated], axis=1)
         if rated.sum() > 2 and np.ptp(ambiguity) > 0 and np.ptp(weight[rated]) > 0:

@@ -14,7 +14,9 @@ from fer_bench.worker import Emit, work
 
 
 def cores() -> int:
-    """Processor cores this process may use."""
+    """Processor cores this process may use; a Slurm task those it asked for."""
+    if "SLURM_CPUS_PER_TASK" in os.environ:
+        return int(os.environ["SLURM_CPUS_PER_TASK"])
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,8 +1,7 @@
-"""What there is to choose from, and where runs stand: the commands list and status. No torch, so they are quick."""
+"""What there is to choose from: the command list. No torch, so it is quick."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from rich.table import Table
 from fer_bench.method_source import MethodInfo
 from fer_bench.protocol import load_protocol, load_recipe, protocol_names, recipe_names
 from fer_bench.registry import methods
-from fer_bench.store import Store, read_records
 
 KINDS = ("methods", "protocols", "datasets", "recipes")
 Say = Callable[[str], None]
@@ -79,23 +77,3 @@ def recipe_table() -> Table:
         table.add_row(name, r.title, r.backbone, str(r.image_size), str(r.epochs), str(r.batch_size), f"{r.lr:g}",
                       r.precision)
     return table
-
-
-def show_status(results: Path, work: Path, say: Say) -> None:
-    """Print counts of runs by state, and the first line of each failure."""
-    store = Store(results, work)
-    records = read_records(results, say)
-    runs = {record["id"] for record in records} | {p.name for p in work.glob("??/*") if p.is_dir()}
-    states = {run: store.state(run) for run in sorted(runs)}
-    counts = Counter(states.values())
-    print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "lost", "failed") if counts[state])
-          or f"no runs under {results} and {work}")
-    for run, state in states.items():
-        if state == "failed":
-            print(f"{run} failed: {store.error(run)}")
-    grid = Counter((r["label"], r["spec"]["dataset"]["name"], r["spec"]["protocol"]["name"]) for r in records)
-    if grid:
-        table = _table("records", "method", "dataset", "protocol", "seeds")
-        for (label, dataset, protocol), seeds in sorted(grid.items()):
-            table.add_row(label, dataset, protocol, str(seeds))
-        Console().print(table)

@@ -1,24 +1,22 @@
 """Records, claims and states of runs: plain files, no database, nothing but atomic renames and links.
 
 results/records/ab/<id>.json   a finished run, written once
-work/ab/<id>/                  checkpoints, claim and error.txt of a run
+work/ab/<id>/                  checkpoints, claims and error.txt of a run
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_bench.claims import Claim, is_stale, newest, take
 from fer_bench.errors import UserError
 
-STALE_SECONDS = 3600.0  # without a heartbeat for so long, a claim of another machine is taken over
 Record = dict[str, Any]
 
 
@@ -36,6 +34,33 @@ def read_records(results: Path, warn: Callable[[str], None] = lambda line: None)
     return records
 
 
+def read_heads(results: Path, warn: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
+    """Id, label and spec of all whole records, without their results: what is needed to count thousands of them."""
+    heads = []
+    for path in sorted((results / "records").glob("??/*.json")):
+        head = _read_head(path) or _read(path)
+        if head is None:
+            warn(f"record {path} is damaged; not used: run the same command again to redo it")
+        elif path.stem != head["id"]:
+            warn(f"{path.name}: a second, different result of run {head['id']}; not used")
+        else:
+            heads.append({key: head[key] for key in ("id", "label", "spec")})
+    return heads
+
+
+def _read_head(path: Path) -> Record | None:
+    """The parts before the result of a record that ``render_record`` wrote and that has its end."""
+    text = path.read_text(errors="replace")
+    head, found, _ = text.partition(',\n "result": {')
+    if not found or not text.endswith("\n}\n"):
+        return None
+    try:
+        record: Record = json.loads(head + "}")
+        return record if all(key in record for key in ("id", "label", "spec")) else None
+    except ValueError:
+        return None
+
+
 def _read(path: Path) -> Record | None:
     """A record, or None if the file is not a whole one."""
     try:
@@ -44,29 +69,6 @@ def _read(path: Path) -> Record | None:
         return None
     whole = isinstance(record, dict) and all(key in record for key in ("id", "label", "spec", "result"))
     return record if whole else None
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to work on a run, held by one process."""
-
-    path: Path
-    token: str
-
-    def held(self) -> bool:
-        """Whether the claim is still this process's own; refreshes its heartbeat."""
-        try:
-            if json.loads(self.path.read_text())["token"] != self.token:
-                return False
-            os.utime(self.path)
-            return True
-        except (OSError, ValueError, KeyError):
-            return False
-
-    def release(self) -> None:
-        """Give the run back."""
-        if self.held():
-            self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -130,39 +132,26 @@ class Store:
 
     def claim(self, run: str) -> Claim | None:
         """Claim a run, or None if a living process has it. The claim of a dead one is taken over."""
-        folder = self.run_folder(run)
-        folder.mkdir(parents=True, exist_ok=True)
-        path, token = folder / "claim", uuid.uuid4().hex
-        temporary = folder / f".claim-{token}"
-        owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": started(os.getpid()), "token": token}
-        temporary.write_text(json.dumps(owner))
-        try:
-            for _ in range(2):
-                try:
-                    os.link(temporary, path)
-                    return Claim(path, token)
-                except FileExistsError:
-                    if not self._remove_stale(path):
-                        return None
-            return None
-        finally:
-            temporary.unlink(missing_ok=True)
+        return take(self.run_folder(run))
 
-    def _remove_stale(self, path: Path) -> bool:
-        """Move a stale claim away; if another process renewed it meanwhile, put that one back."""
-        if not is_stale(path):
-            return False
-        aside = path.with_name(f".claim-stale-{uuid.uuid4().hex}")
+    def write_spec(self, run: str, label: str, spec: dict[str, Any]) -> None:
+        """Keep what a run is, so that it can be named and explained before it has a record."""
+        path = self.run_folder(run) / "spec.json"
+        if not path.exists():
+            write_whole(path, json.dumps({"label": label, "spec": spec}))
+
+    def write_progress(self, run: str, progress: dict[str, Any]) -> None:
+        """Keep how far a run is, for whoever looks."""
+        write_whole(self.run_folder(run) / "progress.json", json.dumps(progress))
+
+    def spec(self, run: str) -> dict[str, Any] | None:
+        """What a run is, {"label", "spec"}, if it was begun here or has a record."""
         try:
-            os.rename(path, aside)
-            if is_stale(aside):
-                return True
-            os.link(aside, path)
-        except (FileNotFoundError, FileExistsError):
-            pass
-        finally:
-            aside.unlink(missing_ok=True)
-        return False
+            found: dict[str, Any] = json.loads((self.run_folder(run) / "spec.json").read_text())
+            return found
+        except (OSError, ValueError):
+            record = self.record(run)
+            return {key: record[key] for key in ("label", "spec")} if record else None
 
     def error(self, run: str) -> str | None:
         """First line of a failed run's error.txt, or None."""
@@ -174,8 +163,7 @@ class Store:
     def write_error(self, run: str, headline: str, details: str) -> Path:
         """Keep why a run failed."""
         path = self.run_folder(run) / "error.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{headline}\n\n{details}\n")
+        write_whole(path, f"{headline}\n\n{details}\n")
         return path
 
     def clear_error(self, run: str) -> None:
@@ -189,33 +177,21 @@ class Store:
             return "done"
         if (folder / "error.txt").exists():
             return "failed"
-        claim = folder / "claim"
-        if claim.exists() and not is_stale(claim):
+        claim = newest(folder)
+        if claim is not None and not is_stale(claim):
             return "running"
-        return "lost" if any(folder.glob("*.pt")) or claim.exists() else "absent"
+        return "lost" if claim is not None or any(folder.glob("*.pt")) else "absent"
 
 
-def is_stale(path: Path) -> bool:
-    """Whether the holder of a claim is gone: its process is dead, or (another machine) its heartbeat is old."""
+def write_whole(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it there: a reader sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        owner, age = json.loads(path.read_text()), time.time() - path.stat().st_mtime
-        if owner["host"] == socket.gethostname() and Path("/proc/self").exists():
-            return bool(started(owner["pid"]) != owner["started"])
-        return age > STALE_SECONDS
-    except FileNotFoundError:
-        return True
-    except (ValueError, KeyError, TypeError):
-        return True
-
-
-def started(pid: int) -> str:
-    """When a process began, in clock ticks since the machine's start; "" if it is gone. Process numbers are used again
-    (every container begins at 1), a number and its start are not."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]
-    except (OSError, IndexError):
-        return ""
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def render_record(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import traceback
 import warnings
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from fer_bench import __version__
+from fer_bench.claims import Claim
 from fer_bench.engine.device import environment, settle
 from fer_bench.engine.fit import fitting
 from fer_bench.engine.lane import Lane
@@ -26,7 +28,6 @@ from fer_bench.plan import Plan, prepared
 from fer_bench.protocol import Recipe
 from fer_bench.registry import load_class
 from fer_bench.settings import Settings
-from fer_bench.store import Claim
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -38,16 +39,18 @@ class ClaimLost(Exception):
 Turns = Generator[None, None, str]
 
 
-def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit) -> None:
+def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
+         stop: Callable[[], bool] = lambda: False) -> None:
     """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking.
 
-    Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own.
+    Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own. ``stop`` is asked between steps;
+    the runs begun are given back then, their last epochs are on disk.
     """
     waiting = deque(plans[offset:] + plans[:offset])
     free = [Lane(torch.device(settings.device), settings.engine) for _ in range(settings.pack)]
     busy: dict[Lane, tuple[Plan, Turns]] = {}
     try:
-        while waiting or busy:
+        while (waiting or busy) and not stop():
             while waiting and free and agree(waiting[0], [plan for plan, _ in busy.values()]):
                 plan, lane = waiting.popleft(), free.pop(0)
                 busy[lane] = plan, running(plan, lane, settings, emit)
@@ -79,41 +82,67 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
 
     if store.record(run, warn) is not None:
         return "skipped"
-    if (error := store.error(run)) is not None:
-        warn(f"{plan.spec.title}: failed before ({error}); --retry failed runs it again")
+    if (failure := store.error(run)) is not None:
+        warn(f"{plan.spec.title}: failed before ({failure}); --retry failed runs it again")
         return "failed"
     claim = store.claim(run)
     if claim is None:
         return "busy"
+    last: dict[str, Any] = {}
     try:
-        record = yield from execute(plan, lane, settings, claim, emit, warn)
+        if store.state(run) in ("done", "failed"):  # another worker ended it between the look and the claim
+            return "skipped"
+        record = yield from execute(plan, lane, settings, claim, emit, warn, last)
         outcome = store.write_record(record)
         return "conflict" if outcome == "conflict" else "done"
     except ClaimLost:
         return "busy"
     except Exception as error:
-        headline = f"{type(error).__name__}: {error}".split("\n")[0]
-        path = store.write_error(run, headline, traceback.format_exc())
-        warn(f"{plan.spec.title}: failed ({headline}); details in {path}")
+        warn(f"{plan.spec.title}: failed {keep_error(plan, lane, settings, error, last)}")
         return "failed"
     finally:
         claim.release()
 
 
-def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit,
-            warn: Callable[[str], None]) -> Generator[None, None, dict[str, Any]]:
-    """Fit a run and return its record."""
+def keep_error(plan: Plan, lane: Lane, settings: Settings, error: Exception, last: dict[str, Any]) -> str:
+    """Write error.txt: traceback, environment, last epoch. Returns what to say, also when the disk is full."""
+    headline = f"{type(error).__name__}: {error}".split("\n")[0]
+    about = {"environment": {**environment(lane.device, settings.threads), **versions()}, "last epoch": last or None}
+    details = traceback.format_exc() + "".join(f"\n{name}: {json.dumps(value)}" for name, value in about.items())
+    try:
+        return f"({headline}); details in {settings.store.write_error(plan.spec.id, headline, details)}"
+    except OSError as problem:
+        return f"({headline}); error.txt could not be written ({problem.strerror})"
+
+
+def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit, warn: Callable[[str], None],
+            last: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
+    """Fit a run and return its record; ``last`` gets the row of the last epoch."""
     settle(lane.device, settings.threads, plan.recipe.precision, plan.recipe.fast)
-    inputs = make_inputs(plan)
+    inputs, folder = make_inputs(plan), settings.store.run_folder(plan.spec.id)
+    settings.store.write_spec(plan.spec.id, plan.label, plan.spec.content)
     emit({"kind": "start", "run": plan.spec.id, "title": plan.spec.title, "epochs": plan.recipe.epochs,
           "faces": len(inputs.data.train)})
 
     def report(row: dict[str, Any]) -> None:
+        last.update(row)
+        settings.store.write_progress(plan.spec.id, {
+            "epoch": row["epoch"], "epochs": plan.recipe.epochs, "overall": row["overall"],
+            "seconds_per_epoch": len(inputs.data.train) / row["images_per_second"]})
         emit({"kind": "epoch", "run": plan.spec.id, **row})
         if not claim.held():
             raise ClaimLost
 
-    parts = yield from fitting(inputs, lane, settings.store.run_folder(plan.spec.id), report, warn)
+    steps = fitting(inputs, lane, folder, report, warn)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            parts: dict[str, Any] = end.value
+            break
+        if not claim.beat():
+            raise ClaimLost
+        yield
     parts["cost"]["pack"] = settings.pack
     return {"schema": 1, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
             "environment": {**environment(lane.device, settings.threads), **versions()}}
@@ -132,9 +161,18 @@ def make_inputs(plan: Plan) -> Inputs:
 def versions() -> dict[str, str]:
     """Versions of what can change numbers, and the commit of a checkout."""
     found = {name: metadata.version(name) for name in ("timm", "torchvision", "numpy", "pillow")}
-    git = subprocess.run(["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], capture_output=True, text=True)
-    own = (PACKAGE.parent / ".git").exists() and git.returncode == 0
-    return {**found, "fer_bench": __version__, **({"commit": git.stdout.strip()} if own else {})}
+    return {**found, "fer_bench": __version__, **({"commit": commit} if (commit := own_commit()) else {})}
+
+
+def own_commit() -> str:
+    """The commit of this checkout; empty where there is none, or no git."""
+    if not (PACKAGE.parent / ".git").exists():
+        return ""
+    try:
+        git = subprocess.run(["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return git.stdout.strip() if git.returncode == 0 else ""
 
 
 @lru_cache(maxsize=2)

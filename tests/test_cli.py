@@ -79,7 +79,7 @@ def test_bad_words_end_with_one_line_and_leave_nothing(place, capsys, problem):
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("tabel",), "did you mean table?"), (("data", "chek"), "did you mean check?"),
+    (("tabel",), "did you mean table"), (("data", "chek"), "did you mean check?"),
     (("list", "metods"), "did you mean methods?"),
     (("export", "--protocol", "noise3"), "unknown protocol 'noise3'"), (("export",), "--protocol"),
     (("table", "--layout", "nois"), "noise"), (("--method", "ce", "--dataset", "rafbd"), "did you mean rafdb"),
@@ -234,9 +234,9 @@ def test_run_may_be_said(place, capsys):
 
 
 def test_an_interrupt_is_status_130(monkeypatch, capsys):
-    from fer_bench import listing
+    from fer_bench import status
 
-    monkeypatch.setattr(listing, "show_status", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(status, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(SystemExit) as stopped:
         main(["status"])
     assert stopped.value.code == 130 and len(capsys.readouterr().err.strip().splitlines()) == 1

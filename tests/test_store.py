@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_bench import store as store_module
+from fer_bench import claims
 from fer_bench.errors import UserError
 from fer_bench.store import Store, read_records
 
@@ -105,7 +105,7 @@ def test_a_claim_excludes_others_until_it_is_released(store):
 def test_claiming_leaves_no_other_file(store):
     store.claim(RUN)
     store.claim(RUN)
-    assert [p.name for p in store.run_folder(RUN).iterdir()] == ["claim"]
+    assert [p.name for p in store.run_folder(RUN).iterdir()] == ["claim-1"]
 
 
 def test_the_claim_of_a_dead_process_is_taken_over(store):
@@ -129,7 +129,7 @@ def test_a_claim_that_was_taken_over_cannot_be_released(store):
     assert second.held()
 
 
-@pytest.mark.parametrize(("age", "free"), [(10, False), (store_module.STALE_SECONDS + 10, True)])
+@pytest.mark.parametrize(("age", "free"), [(10, False), (claims.STALE_SECONDS + 10, True)])
 def test_the_claim_of_another_machine_is_taken_over_when_its_heartbeat_is_old(store, age, free):
     first = store.claim(RUN)
     rewrite(first.path, host="elsewhere", pid=1)
@@ -147,6 +147,42 @@ def test_held_refreshes_the_heartbeat(store):
 def test_a_damaged_claim_is_taken_over(store, damage):
     store.claim(RUN).path.write_text(damage)
     assert store.claim(RUN) is not None
+
+
+def test_a_frozen_holder_is_taken_over_though_its_process_lives_and_does_no_harm_when_it_wakes(store):
+    frozen = store.claim(RUN)
+    os.utime(frozen.path, (time.time() - claims.STALE_SECONDS - 10,) * 2)
+    second = store.claim(RUN)
+    assert second is not None and not frozen.held()
+    frozen.release()
+    assert second.held() and store.claim(RUN) is None
+    second.release()
+    assert not list(store.run_folder(RUN).iterdir())
+
+
+def test_a_requeued_slurm_job_takes_over_from_itself_at_once(store, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    first = store.claim(RUN)
+    rewrite(first.path, host="another node")
+    assert store.claim(RUN) is None
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert store.claim(RUN) is not None and not first.held()
+
+
+def test_a_heartbeat_from_the_future_is_a_living_one(store):
+    """After a clock went back an hour, nobody is robbed; the claim of a dead machine is freed an hour later."""
+    first = store.claim(RUN)
+    rewrite(first.path, host="elsewhere")
+    os.utime(first.path, (time.time() + 3600,) * 2)
+    assert store.claim(RUN) is None and first.held()
+
+
+def test_a_heartbeat_is_looked_up_only_when_it_is_due(store):
+    claim = store.claim(RUN)
+    claim.path.unlink()
+    assert claim.beat()
+    claim.last_beat -= claims.BEAT_SECONDS
+    assert not claim.beat()
 
 
 def compete(folder: str, runs: list[str], barrier, won) -> None:

@@ -65,12 +65,30 @@ def list_(
     listing.show(what, tuple(plugin or ()), say)
 
 
-@app.command(epilog="Example:\n\nrun_bench.py status")
-def status(results: Results = RESULTS, work: Work = WORK) -> None:
-    """Count runs by state, and show why runs failed."""
-    from fer_bench import listing
+@app.command(epilog="Examples:\n\nrun_bench.py status\n\nrun_bench.py status --watch")
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until nothing runs.")] = False,
+    results: Results = RESULTS,
+    work: Work = WORK,
+) -> None:
+    """Count runs by state: what runs and for how long yet, what failed and why."""
+    from fer_bench import status as status_
 
-    listing.show_status(results, work, say)
+    status_.show(results, work, 5.0 if watch else 0.0, say)
+
+
+@app.command(epilog="Examples:\n\nrun_bench.py doctor\n\nrun_bench.py doctor --no-measure")
+def doctor(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    no_measure: Annotated[bool, typer.Option("--no-measure", help="Leave out the speed of each precision.")] = False,
+    results: Results = RESULTS,
+    work: Work = WORK,
+    cache: Cache = CACHE,
+) -> None:
+    """Say what this machine does fast, what each precision costs here, and what is missing."""
+    from fer_bench import doctor as doctor_
+
+    raise typer.Exit(doctor_.show(device, results, work, cache, no_measure))
 
 
 @app.command(epilog="Example:\n\nrun_bench.py export --protocol noise30 --dataset synthetic --seed 0 > noise30_0.csv")

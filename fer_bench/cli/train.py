@@ -29,7 +29,9 @@ EPILOG = ("Examples:\n\nrun_bench.py --method nla --protocol noise30\n\n"
           "run_bench.py --method all --protocol clean,noise30 --seeds 5 --jobs 2\n\n"
           "run_bench.py --method nla --protocol noise30 --dataset rafdb --data-root ~/data/RAF-DB "
           "--weights resnet18_msceleb.pth\n\n"
-          "run_bench.py --method nla --recipe paper --profile")
+          "run_bench.py --method nla --recipe paper --profile\n\n"
+          "run_bench.py --method all --protocol clean,noise30 --seeds 10 --tasks 4 "
+          "--slurm partition=gpu,gpus_per_node=1,timeout_min=240")
 
 
 def run(
@@ -51,6 +53,10 @@ def run(
     engine: Annotated[str, typer.Option(help="auto, eager, graph (CUDA) or compiled (CUDA, with --fast).")] = "auto",
     pack: Annotated[int, typer.Option(min=1, help="Runs at a time on one GPU, in one process.")] = 1,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes; makes no record.")] = False,
+    slurm: Annotated[str | None, typer.Option(help="Submit to Slurm: key=value,... or a YAML file.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Submit through submitit: slurm, local or debug.")] = None,
+    tasks: Annotated[int, typer.Option(min=0, help="Tasks of the array; 0: up to 8.")] = 0,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Tasks run the present commit, in a worktree.")] = False,
     retry: Annotated[str, typer.Option(help="'failed': run failed runs again.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their states.")] = False,
     results: Results = RESULTS,
@@ -62,6 +68,7 @@ def run(
 ) -> None:
     """Train and evaluate methods under protocols; what is done already is not done again."""
     from fer_bench import commands
+    from fer_bench.cluster.options import EXECUTORS, Array, parse_cluster
     from fer_bench.settings import ENGINES, Settings
     from fer_bench.spec import parse_settings
     from fer_bench.store import Store
@@ -82,4 +89,8 @@ def run(
     if profile:
         commands.profile(request, how, say)
         return
-    raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say))
+    array = None
+    if slurm is not None or executor is not None:
+        check_choice("--executor", executor or "slurm", EXECUTORS)
+        array = Array(executor or "slurm", parse_cluster(slurm or ""), tasks, snapshot)
+    raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say, array=array))

@@ -1,0 +1,1 @@
+"""Hundreds of runs as one array of jobs. Read submit.py, then task.py."""

@@ -1,0 +1,144 @@
+"""Submit an array of tasks and return: nothing depends on the submitting process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fer_bench.claims import started
+from fer_bench.cluster.jobs import Job
+from fer_bench.cluster.options import Array, Cluster
+from fer_bench.errors import UserError
+from fer_bench.paths import PACKAGE
+from fer_bench.plan import Plan, Request
+from fer_bench.settings import Settings
+from fer_bench.store import Store
+
+MOST_TASKS = 8  # of a submission that does not say how many
+Say = Callable[[str], None]
+
+
+def open_plans(plans: list[Plan], store: Store, retry: bool) -> list[Plan]:
+    """The runs that are still to be done; failed ones only with ``retry``."""
+    closed = ("done",) if retry else ("done", "failed")
+    return [plan for plan in plans if store.state(plan.spec.id) not in closed]
+
+
+def task_count(array: Array, runs: int) -> int:
+    """Tasks of an array for so many runs."""
+    return min(array.tasks or MOST_TASKS, runs)
+
+
+def submit(request: Request, plans: list[Plan], settings: Settings, array: Array, say: Say) -> str:
+    """Submit one array for the open runs ``plans`` of a request; returns its number. Raises UserError."""
+    executor = array.executor
+    if executor == "slurm" and shutil.which("sbatch") is None:
+        raise UserError("--slurm: no 'sbatch' on this machine; submit from a login node of the cluster, or use "
+                        "--executor local")
+    from fer_bench.cluster.task import Task, fingerprints
+
+    root = make_snapshot(settings.store.work, say) if array.snapshot else PACKAGE.parent
+    settings = replace(settings, store=Store(settings.store.results.resolve(), settings.store.work.resolve()),
+                       threads=settings.threads or array.cluster.cpus_per_task)
+    request, code = absolute(request), fingerprints(plans)
+    count = task_count(array, len(plans))
+    with started_from(root):
+        pool = make_executor(executor, settings.store.work / "jobs" / "logs", array.cluster)
+        with pool.batch():
+            jobs = [pool.submit(Task(request, settings, number, count, code)) for number in range(count)]
+    number = str(jobs[0].job_id).split("_")[0]
+    names = tuple(str(job.job_id) for job in jobs)
+    births = tuple(started(int(name)) for name in names) if executor == "local" else ()
+    Job(number, executor, names, tuple(plan.spec.id for plan in plans), time.strftime("%Y-%m-%d %H:%M:%S"), code,
+        births).write(settings.store.work)
+    if executor == "debug":
+        for job in jobs:
+            job.result()
+    return number
+
+
+def make_executor(executor: str, logs: Path, cluster: Cluster) -> Any:
+    """submitit's executor, told what each task needs."""
+    import submitit
+
+    options: dict[str, Any] = {"slurm_max_num_timeout": cluster.max_requeues} if executor == "slurm" else {}
+    pool = submitit.AutoExecutor(folder=logs, cluster=executor, **options)
+    pool.update_parameters(name="fer_bench", timeout_min=cluster.timeout_min, cpus_per_task=cluster.cpus_per_task,
+                           gpus_per_node=cluster.gpus_per_node)
+    if executor != "slurm":
+        return pool
+    wanted = {"partition": cluster.partition, "account": cluster.account, "qos": cluster.qos,
+              "constraint": cluster.constraint, "setup": list(cluster.setup) or None}
+    pool.update_parameters(
+        slurm_array_parallelism=cluster.array_parallelism, slurm_signal_delay_s=cluster.signal_delay_s,
+        **({"mem_gb": cluster.mem_gb} if cluster.mem_gb else {}),
+        **{f"slurm_{key}": value for key, value in wanted.items() if value is not None})
+    return pool
+
+
+@contextlib.contextmanager
+def started_from(root: Path) -> Iterator[None]:
+    """Submit from a folder with the package in it: tasks inherit folder and environment, and import it from there."""
+    before, path = Path.cwd(), os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *([path] if path else [])])
+    os.chdir(root)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        if path is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = path
+
+
+def absolute(request: Request) -> Request:
+    """The request with every path complete, since tasks start elsewhere."""
+    def whole(name: str) -> str:
+        kind, colon, place = name.partition(":")
+        if colon and kind in ("folder", "csv"):
+            return f"{kind}:{Path(place).expanduser().resolve()}"
+        return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
+
+    def resolved(path: Path | None) -> Path | None:
+        return path.expanduser().resolve() if path is not None else None
+
+    weights = request.weights
+    if weights not in ("none", "imagenet"):
+        weights = str(Path(weights).expanduser().resolve())
+    return replace(
+        request, cache=request.cache.expanduser().resolve(), root=resolved(request.root), weights=weights,
+        noise_list=resolved(request.noise_list), plugins=tuple(path.resolve() for path in request.plugins),
+        protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(whole, request.datasets)),
+        recipe=whole(request.recipe) if request.recipe else None)
+
+
+def make_snapshot(work: Path, say: Say) -> Path:
+    """A worktree of the present commit under the work folder. Raises UserError if there is none, or files differ."""
+    tree = PACKAGE.parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(tree), *words], capture_output=True, text=True)
+        if done.returncode:
+            reason = " ".join(done.stderr.split())[:120]
+            raise UserError(f"--snapshot: git {words[0]} failed ({reason}); it needs a git checkout of the suite")
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "fer_bench", "methods", "protocols")
+    if changed:
+        raise UserError(f"--snapshot: {len(changed.splitlines())} file(s) differ from the commit, first "
+                        f"{changed.splitlines()[0].split()[-1]}; commit them first")
+    commit = git("rev-parse", "HEAD")
+    folder = work.resolve() / "snapshots" / commit[:12]
+    if not (folder / "run_bench.py").exists():
+        git("worktree", "prune")
+        git("worktree", "add", "--detach", "--force", str(folder), commit)
+        say(f"snapshot of commit {commit[:12]} in {folder}")
+    return folder

@@ -1,0 +1,93 @@
+"""One task of an array: a worker that walks the whole list of runs, wherever the cluster put it.
+
+A task carries the request, not the runs: it plans them anew and refuses to work if its code is not the code of the
+submission. Tasks share the list through claims, so a quick one helps a slow one; one that is out of time or preempted
+gives its runs back, is queued again by submitit, and goes on where the last epochs ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import submitit
+from rich.console import Console
+from submitit.helpers import DelayedSubmission
+
+from fer_bench.plan import Plan, Request, make_plans
+from fer_bench.settings import Settings
+
+SIGNAL = signal.SIGUSR2  # what submitit has the cluster send before it takes the machine away
+
+
+class CodeChanged(Exception):
+    """The code of a task is not that of its submission."""
+
+
+def fingerprints(plans: list[Plan]) -> dict[str, str]:
+    """The code that the runs depend on: engine and methods, each with its fingerprint."""
+    found = {"engine": plans[0].spec.content["code"]["engine"]} if plans else {}
+    return found | {f"method {plan.method.name}": plan.spec.content["code"]["method"] for plan in plans}
+
+
+@dataclass(frozen=True)
+class Task(submitit.helpers.Checkpointable):
+    """What submitit stores and calls. number of tasks; code: ``fingerprints`` at submission."""
+
+    request: Request
+    settings: Settings
+    number: int
+    tasks: int
+    code: dict[str, str]
+
+    def __call__(self) -> dict[str, int]:
+        """Work until the list is walked or the time is over; returns how many runs ended in which way."""
+        from fer_bench.commands import resolve
+        from fer_bench.progress import Display
+        from fer_bench.worker import check_networks, loadable, work
+
+        after_fork_ignore_the_signal()
+        plans = make_plans(self.request, print)
+        self.refuse_other_code(plans)
+        plans = loadable(plans, print)
+        settings = resolve(self.settings, plans)
+        check_networks(plans)
+        display = Display(len(plans), Console(width=200, force_terminal=False))
+        offset = self.number * len(plans) // self.tasks
+        told = listen(lambda asked: work(plans, offset, settings, display.emit, asked))
+        if told:
+            display.line("told to stop: every finished epoch is on disk, the runs are given back")
+            told()  # submitit's own handler: it queues this task again and ends the process
+        return dict(display.outcome())
+
+    def refuse_other_code(self, plans: list[Plan]) -> None:
+        """Raise CodeChanged if anything that can change a number differs from the submission."""
+        now = fingerprints(plans)
+        changed = [name for name in self.code | now if self.code.get(name) != now.get(name)]
+        if changed:
+            raise CodeChanged(f"the code changed since the submission ({', '.join(changed)}): nothing was run; submit "
+                              "again, or submit with --snapshot, which keeps the commit of the submission")
+
+    def checkpoint(self) -> DelayedSubmission:
+        """What submitit queues again: the same task, since all progress is on disk."""
+        return DelayedSubmission(self)
+
+
+def listen(run: Callable[[Callable[[], bool]], None]) -> Callable[[], Any] | None:
+    """Call ``run`` with a function that says whether the signal has come; returns the handler that was there before, to
+    be called now, if it has. Nothing is interrupted in the middle: steps are short."""
+    came: list[tuple[Any, ...]] = []
+    before = signal.signal(SIGNAL, lambda *arguments: came.append(arguments))
+    try:
+        run(lambda: bool(came))
+    finally:
+        signal.signal(SIGNAL, before)
+    return (lambda: before(*came[0])) if came and callable(before) else None
+
+
+def after_fork_ignore_the_signal() -> None:
+    """The signal goes to the whole group; a forked child would run submitit's handler too."""
+    os.register_at_fork(after_in_child=lambda: signal.signal(SIGNAL, signal.SIG_IGN))
