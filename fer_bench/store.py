@@ -127,12 +127,20 @@ class Store:
                     return "same"
             os.link(temporary, path.with_name(f"{path.stem}.conflict-{uuid.uuid4().hex[:8]}.json"))
             return "conflict"
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror} while writing the record", str(path)) from None
         finally:
             temporary.unlink(missing_ok=True)
 
     def claim(self, run: str) -> Claim | None:
         """Claim a run, or None if a living process has it. The claim of a dead one is taken over."""
         return take(self.run_folder(run))
+
+    def tidy(self, run: str) -> None:
+        """Remove what killed writers left half-written; only for the holder of the run's claim."""
+        for folder, start in ((self.run_folder(run), "."), (self.record_path(run).parent, f".{run}.")):
+            for left in folder.glob(f"{start}*"):
+                left.unlink(missing_ok=True)
 
     def write_spec(self, run: str, label: str, spec: dict[str, Any]) -> None:
         """Keep what a run is, so that it can be named and explained before it has a record."""

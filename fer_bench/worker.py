@@ -92,6 +92,7 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
     try:
         if store.state(run) in ("done", "failed"):  # another worker ended it between the look and the claim
             return "skipped"
+        store.tidy(run)
         record = yield from execute(plan, lane, settings, claim, emit, warn, last)
         outcome = store.write_record(record)
         return "conflict" if outcome == "conflict" else "done"

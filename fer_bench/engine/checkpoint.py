@@ -13,7 +13,10 @@ LATEST, PREVIOUS = "checkpoint.pt", "previous.pt"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write the state of a run after an epoch; a kill at any moment leaves one whole checkpoint or more."""
+    """Write the state of a run after an epoch; a kill at any moment leaves one whole checkpoint or more.
+
+    Raises OSError when it cannot be written, a full disk above all; the checkpoints before it stay.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{LATEST}.{os.getpid()}"
     try:
@@ -24,6 +27,11 @@ def save(folder: Path, state: dict[str, Any]) -> None:
         if (folder / LATEST).exists():
             os.replace(folder / LATEST, folder / PREVIOUS)
         os.replace(temporary, folder / LATEST)
+    except (OSError, RuntimeError) as error:
+        cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch wraps what the file says
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, f"{cause.strerror} while writing the checkpoint", str(folder / LATEST)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
