@@ -1,0 +1,206 @@
+"""Arrays of tasks without a cluster: options, submission through submitit's local and debug executors, refusals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tinyfolder import CHECKOUT, Place, call, environment, refused
+
+from fer_bench.cluster.jobs import Job, active_jobs, read_jobs
+from fer_bench.cluster.options import Cluster, parse_cluster
+from fer_bench.cluster.submit import absolute
+from fer_bench.cluster.task import SIGNAL, CodeChanged, Task, fingerprints, listen
+from fer_bench.code import code_hash
+from fer_bench.errors import UserError
+from fer_bench.plan import Request, make_plans
+from fer_bench.settings import Settings
+from fer_bench.store import Store
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Place:
+    place = Place(tmp_path_factory.mktemp("cluster"), epochs=2)
+    assert call(*grid(place, "whole")) == 0
+    return place
+
+
+def grid(place: Place, results: str, *more: str) -> list[str]:
+    return place.words("--method", "ce,nla", "--protocol", "noise30", "--seeds", "2", *more, results=results)
+
+
+def bits(place: Place, results: str) -> dict:
+    return {r["id"]: r["result"] for r in place.records(results)}
+
+
+def work_of(place: Place, results: str) -> Path:
+    return place.root / "work" / results
+
+
+def wait_for_records(place: Place, results: str, count: int, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while len(place.records(results)) < count:
+        logs = "".join(p.read_text() for p in work_of(place, results).glob("jobs/logs/*.err"))
+        assert time.monotonic() < end, f"{len(place.records(results))} of {count} records; {logs[-500:]}"
+        time.sleep(0.2)
+
+
+def test_keys_and_files_say_the_same(tmp_path):
+    text = parse_cluster("partition=gpu,gpus_per_node=1,mem_gb=16,timeout_min=90,"
+                         "setup=module load cuda; ulimit -n 4096")
+    file = tmp_path / "slurm.yaml"
+    file.write_text("partition: gpu\ngpus_per_node: 1\nmem_gb: 16\ntimeout_min: 90\n"
+                    "setup: [module load cuda, ulimit -n 4096]\n")
+    assert parse_cluster(str(file)) == text
+    assert text.setup == ("module load cuda", "ulimit -n 4096") and text.max_requeues == 1000
+    assert parse_cluster("") == Cluster()
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("partion=gpu", "did you mean partition?"), ("gpu", "expected key=value"), ("mem_gb=lots", "mem_gb=lots"),
+    ("timeout_min=0", "greater than or equal to 1"), ("nowhere.yaml", "cannot be read")])
+def test_bad_options_are_named(text, expected):
+    with pytest.raises(UserError, match=expected):
+        parse_cluster(text)
+
+
+def test_bad_words_end_with_one_line_and_submit_nothing(place, capsys, monkeypatch):
+    assert "did you mean local?" in refused(capsys, *grid(place, "bad", "--executor", "locl"))
+    assert "did you mean partition?" in refused(capsys, *grid(place, "bad", "--slurm", "partion=x"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "no 'sbatch' on this machine" in refused(capsys, *grid(place, "bad", "--slurm", "partition=x"))
+    assert not work_of(place, "bad").joinpath("jobs").exists()
+
+
+def test_a_dry_run_shows_array_and_list(place, capsys):
+    assert call(*grid(place, "dry", "--slurm", "partition=gpu,mem_gb=8", "--tasks", "3", "--dry-run")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "3 task(s) for 4 run(s); each asks for partition=gpu, mem_gb=8.0"
+    assert sum(" absent " in line for line in lines) == 4
+
+
+def test_tasks_share_the_list_and_nothing_depends_on_the_submitter(place, capsys):
+    assert call(*grid(place, "local", "--executor", "local", "--tasks", "2")) == 0
+    assert "2 task(s) for 4 run(s)" in capsys.readouterr().out
+    assert call(*grid(place, "local", "--executor", "local")) == 0
+    assert "not submitted again" in capsys.readouterr().err, "they are active"
+    wait_for_records(place, "local", 4)
+    assert bits(place, "local") == bits(place, "whole")
+    assert call(*grid(place, "local", "--executor", "local")) == 0
+    assert "nothing to submit: 4 of 4 done" in capsys.readouterr().err
+    assert len(read_jobs(work_of(place, "local"))) == 1
+
+
+def test_the_debug_executor_works_in_this_process(place):
+    assert call(*grid(place, "debug", "--executor", "debug", "--tasks", "1")) == 0
+    assert bits(place, "debug") == bits(place, "whole")
+
+
+def test_cancelled_tasks_leave_runs_that_go_on_later(place, capsys):
+    many = grid(place, "cancelled", "--set-recipe", "epochs=400")
+    assert call(*many, "--executor", "local", "--tasks", "2") == 0
+    work = work_of(place, "cancelled")
+    end = time.monotonic() + 90
+    while len(list(work.glob("??/*/progress.json"))) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    call("status", "--results", str(place.root / "cancelled"), "--work", str(work))
+    shown = capsys.readouterr().out
+    assert "2 running" in shown and "epoch " in shown and "local job" in shown and "2 queued" in shown
+    job = read_jobs(work)[0]
+    assert call("cancel", job.job, "--work", str(work)) == 0
+    assert f"cancelled local job {job.job}" in capsys.readouterr().out
+    end = time.monotonic() + 60
+    while active_jobs(work):
+        assert time.monotonic() < end, "still active"
+        time.sleep(0.1)
+    states = [Store(place.root / "cancelled", work).state(run) for run in job.runs]
+    assert sorted(set(states)) == ["absent", "lost"]
+    assert "no such submission" in refused(capsys, "cancel", "99", "--work", str(work))
+
+
+def request(place: Place) -> Request:
+    return Request(("ce",), ("clean",), (f"folder:{place.data}",), (0,), place.cache, recipe=str(place.recipe))
+
+
+def test_a_task_refuses_code_that_is_not_the_submission_s(place, tmp_path):
+    plans = make_plans(request(place), print)
+    settings = Settings(Store(tmp_path / "r", tmp_path / "w"), "cpu", threads=1)
+    task = Task(request(place), settings, 0, 1, {**fingerprints(plans), "engine": "another"})
+    with pytest.raises(CodeChanged, match=r"changed since the submission \(engine\)"):
+        task()
+    assert not list(tmp_path.rglob("*.json"))
+    assert replace(task, code=fingerprints(plans))() == {"done": 1}
+
+
+def test_a_task_that_is_told_to_stop_gives_its_runs_back(place, tmp_path):
+    told: list[int] = []
+    before = signal.signal(SIGNAL, lambda number, frame: told.append(number))
+    try:
+        steps = []
+
+        def work(asked) -> None:
+            while not asked():
+                steps.append(1)
+                if len(steps) == 3:
+                    os.kill(os.getpid(), SIGNAL)
+
+        handler = listen(work)
+        assert handler is not None and len(steps) == 3 and told == []
+        handler()
+        assert told == [SIGNAL], "submitit's own handler comes last"
+        assert listen(lambda asked: None) is None
+    finally:
+        signal.signal(SIGNAL, before)
+
+
+def test_paths_are_complete_before_they_travel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = Request(("ce",), ("clean", "own.yaml"), ("folder:faces", "synthetic"), (0,), Path("cache"), Path("data"),
+                  "r.yaml", weights="w.pth", plugins=(Path("p.py"),), noise_list=Path("n.txt"))
+    found = absolute(one)
+    assert found.protocols == ("clean", str(tmp_path / "own.yaml"))
+    assert found.datasets == (f"folder:{tmp_path / 'faces'}", "synthetic") and found.recipe == str(tmp_path / "r.yaml")
+    assert found.weights == str(tmp_path / "w.pth") and found.plugins == (tmp_path / "p.py",)
+    assert absolute(replace(one, weights="imagenet", recipe="quick")).weights == "imagenet"
+
+
+def test_submissions_are_read_back(tmp_path):
+    job = Job("7", "local", ("123456789",), ("a", "b"), "2026-01-01 00:00:00", {"engine": "x"}, ("1",))
+    job.write(tmp_path)
+    (tmp_path / "jobs" / "half.json").write_text("{")
+    assert read_jobs(tmp_path) == [job] and active_jobs(tmp_path) == []
+
+
+def git(*words: str, at: Path) -> None:
+    subprocess.run(["git", "-C", str(at), "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True,
+                   capture_output=True)
+
+
+@pytest.mark.slow
+def test_a_snapshot_runs_the_commit_whatever_is_edited_meanwhile(place, tmp_path):
+    tree = tmp_path / "tree"
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(CHECKOUT), str(tree)], check=True)
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(tree / "run_bench.py"), *grid(place, "snapshot", *more)], text=True,
+                              env={**environment(), "PYTHONPATH": str(tree)}, capture_output=True, timeout=120)
+
+    source = (tree / "methods" / "ce.py").read_text()
+    (tree / "methods" / "ce.py").write_text(source + "\nCHANGED = 1\n")
+    refusal = run("--executor", "local", "--snapshot")
+    assert refusal.returncode == 2 and "methods/ce.py; commit them first" in refusal.stderr
+    git("checkout", "methods/ce.py", at=tree)
+    submitted = run("--executor", "local", "--tasks", "1", "--snapshot")
+    assert submitted.returncode == 0, submitted.stderr
+    (tree / "methods" / "ce.py").write_text(source + "\nCHANGED = 2\n")
+    wait_for_records(place, "snapshot", 4)
+    (tmp_path / "ce.py").write_text(source)
+    codes = {r["spec"]["code"]["method"] for r in place.records("snapshot") if r["label"] == "ce"}
+    assert codes == {code_hash([tmp_path / "ce.py"])}
