@@ -53,13 +53,13 @@ def make_table(
     for record in placed:
         grid.add(record)
     if plan.split and len(grid.blocks) > 1:
-        found = ", ".join("/".join(key) for key in grid.order())
+        found = ", ".join("/".join(key) for key in grid.order)
         raise UserError(f"layout {layout} takes one protocol and dataset, found {found}: use --protocol")
     entries = read_published() if published and not plan.split else []
-    sections, sources = number_sources([grid.section(key, entries) for key in grid.order()])
+    sections, sources = number_sources([grid.section(key, entries) for key in grid.order])
     missing = tuple(grid.missing())
     notes = tuple(footnotes(grid, sections, missing) + sources)
-    columns = tuple(column for _, column in grid.columns())
+    columns = tuple(column for _, column in grid.columns)
     return Table(plan.title, layout, select, plan.lead, columns, tuple(sections), notes, missing)
 
 

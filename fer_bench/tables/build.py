@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fer_bench.errors import UserError
 from fer_bench.protocol import DEFAULT_RECIPES
@@ -24,6 +25,7 @@ class Grid:
     select: str
     baseline: str
     blocks: dict[Key, dict[Slot, Runs]] = field(default_factory=dict)
+    protocols: dict[tuple[Key, Slot], str] = field(default_factory=dict)  # the one protocol of each slot
 
     def add(self, record: Record) -> None:
         """File one record, unless the layout has no place for it; UserError when its place is taken."""
@@ -32,12 +34,9 @@ class Grid:
             return
         key, slot = place
         runs = self.blocks.setdefault(key, {}).setdefault(slot, {})
-        names = {
-            protocol_of(record),
-            *(protocol_of(other) for each in runs.values() for other in each.values()),
-        }
-        if len(names) > 1:
-            both = " and ".join(sorted(names))
+        first = self.protocols.setdefault(place, protocol_of(record))
+        if first != protocol_of(record):
+            both = " and ".join(sorted((first, protocol_of(record))))
             raise UserError(f"protocols {both} share the column '{slot.head}': choose one with --protocol")
         seed = record["spec"]["seed"]
         taken = runs.setdefault(record["label"], {}).setdefault(seed, record)
@@ -46,10 +45,12 @@ class Grid:
             raise UserError(f"two runs of {what}: {taken['id']} and {record['id']}; keep one "
                 "of the two files")
 
+    @cached_property
     def order(self) -> list[Key]:
-        """The sections, protocols in natural order."""
+        """The sections, protocols in natural order. This and what follows: once all records are filed."""
         return sorted(self.blocks, key=lambda key: [natural(text) for text in key])
 
+    @cached_property
     def slots(self) -> list[Slot]:
         """Every slot that any section has."""
         return sorted({slot for block in self.blocks.values() for slot in block})
@@ -67,15 +68,16 @@ class Grid:
                 for seeds in runs.values():
                     yield from seeds.values()
 
+    @cached_property
     def columns(self) -> list[tuple[Slot, Column]]:
         """The table's columns, each with its slot."""
         shows = columns_of(self.layout, next(self.records()))
-        places = [(slot, show) for slot in self.slots() for show in shows]
+        places = [(slot, show) for slot in self.slots for show in shows]
         return [(slot, Column(slot.head, *show)) for slot, show in places]
 
     def section(self, key: Key, published: Sequence[Published]) -> Section:
         """One block of rows, with the published results that belong under it (marks are set later)."""
-        block, columns = self.blocks[key], self.columns()
+        block, columns = self.blocks[key], self.columns
         cells = {
             (slot, metric): cells_of(block[slot], self.select, metric, self.baseline)
             for slot, metric in {(slot, column.metric) for slot, column in columns}
@@ -96,32 +98,33 @@ class Grid:
         return any(
             too_few_seeds(runs, self.select, column.metric)
             for block in self.blocks.values()
-            for slot, column in self.columns()
+            for slot, column in self.columns
             if (runs := block.get(slot))
         )
 
     def missing(self) -> list[Missing]:
         """Runs that a full table would have: every label, section and slot, with the union of the seeds."""
-        expected = {record["spec"]["seed"] for record in self.records()}
+        expected, labels = {record["spec"]["seed"] for record in self.records()}, self.labels()
+        of_family: dict[tuple[str, Slot], str] = {}
+        for key in self.order:
+            for slot in self.blocks[key]:
+                of_family.setdefault((_family_of(key), slot), self.protocols[key, slot])
         gaps = []
-        for key in self.order():
+        for key in self.order:
             some = _first(next(iter(self.blocks[key].values())))
-            for slot in self.slots():
-                protocol = self._protocol(key, slot)
-                for label in self.labels() if protocol else ():
+            for slot in self.slots:
+                protocol = self.protocols.get((key, slot)) or of_family.get((_family_of(key), slot))
+                for label in labels if protocol else ():
                     absent = expected - self.blocks[key].get(slot, {}).get(label, {}).keys()
                     if absent:
                         where = (label, dataset_of(some), str(protocol))
                         gaps.append(Missing(*where, tuple(sorted(absent)), _options(some)))
         return gaps
 
-    def _protocol(self, key: Key, slot: Slot) -> str | None:
-        """The name of the protocol of a slot: its own, else that of a section of the same family."""
-        family = key[0].partition(" (")[2]
-        for other in [key, *self.order()]:
-            if slot in self.blocks[other] and other[0].partition(" (")[2] == family:
-                return protocol_of(_first(self.blocks[other][slot]))
-        return None
+
+def _family_of(key: Key) -> str:
+    """What the protocols of a section do besides noise and imbalance: the part of its name in parentheses."""
+    return key[0].partition(" (")[2]
 
 
 def _first(runs: Runs) -> Record:

@@ -62,7 +62,7 @@ def _spread(counts: Sequence[int]) -> str:
 
 
 def _column_notes(grid: Grid) -> list[str]:
-    shown = {column.show for _, column in grid.columns()}
+    shown = {column.show for _, column in grid.columns}
     notes = []
     if "gap" in shown:
         notes.append("best − last: what picking the epoch on the test set would add to overall accuracy.")
