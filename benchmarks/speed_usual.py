@@ -1,0 +1,169 @@
+"""The peers: the training loop that the reference repositories share, and the same loop on kornia's augmentation.
+
+The first is what EAC 61efdfd, SCN 9f4c3ad and RUL 63b73f2 do, read there: a JPEG per sample through OpenCV, numpy,
+Pillow and torchvision in four workers that start anew each epoch; float32, NCHW, eager; Adam as torch gives it.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from speed_data import CLASSES, MEAN, STD, TRAIN, listed, prepared
+from speed_job import Job, Steps, measure, warm_up
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+try:
+    import cv2
+except ImportError:
+    cv2 = None  # type: ignore[assignment]
+
+
+def read_image(path: str) -> np.ndarray:
+    """uint8 RGB [H, W, 3], decoded by OpenCV, or by Pillow where that is not installed."""
+    if cv2 is not None:
+        pixels: np.ndarray = cv2.imread(path)[:, :, ::-1]  # type: ignore[index]
+        return pixels
+    from PIL import Image
+
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def add_noise(image: np.ndarray) -> np.ndarray:
+    """Gaussian noise of variance 30, clipped and truncated to uint8."""
+    return np.clip(image + np.random.normal(0, 30**0.5, image.shape), 0, 255).astype(np.uint8)
+
+
+class UsualFaces(Dataset):
+    """Samples (image, label, index), with the mirrored tensor as a fourth for a method of two views, as EAC has it.
+
+    The list is repeated up to ``length``: an epoch, and with it the start of the workers, is as long as RAF-DB's.
+    """
+
+    def __init__(self, paths: list[str], labels: list[int], size: int, mirrored: bool, length: int) -> None:
+        self.paths, self.labels, self.mirrored, self.length = paths, labels, mirrored, length
+        self.transform = transforms.Compose([
+            transforms.ToPILImage(), transforms.Resize((size, size)), transforms.ToTensor(),
+            transforms.Normalize(mean=MEAN, std=STD), transforms.RandomErasing(scale=(0.02, 0.25))])
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        place = index % len(self.paths)
+        image = read_image(self.paths[place])
+        if random.uniform(0, 1) > 0.5:
+            image = add_noise(image)
+        pixels = self.transform(image)
+        if self.mirrored:
+            return pixels, self.labels[place], index, transforms.RandomHorizontalFlip(p=1)(pixels)
+        return pixels, self.labels[place], index
+
+
+def make_net() -> nn.Module:
+    """torchvision's ResNet-18 of seven classes, float32 and NCHW."""
+    import timm
+
+    return timm.create_model("resnet18", num_classes=CLASSES)
+
+
+class TwoViewLoss:
+    """NLA's loss of (logits, mirrored logits): the formulas of methods/nla.py, the passes of the reference loop."""
+
+    def __init__(self, device: str) -> None:
+        from fer_bench.method import Clock, Context
+        from fer_bench.registry import load_class, method_info
+
+        counts = torch.full((CLASSES,), TRAIN // CLASSES)
+        context = Context(CLASSES, torch.zeros(1, dtype=torch.int64), counts, 60, 384, nn.Identity)
+        self.method: Any = load_class(method_info("nla"))(context)
+        zero = torch.zeros((), dtype=torch.int64, device=device)
+        self.clock = Clock(zero, zero, zero.float(), 60, 384)
+
+    def __call__(self, logits: Tensor, mirrored: Tensor, labels: Tensor) -> Tensor:
+        weight = self.method.weight(logits.softmax(1), labels, self.clock).detach()
+        cross_entropy = ((1 + weight) * F.cross_entropy(logits, labels, reduction="none")).mean()
+        consistency = self.method.consistency(logits, mirrored)
+        loss: Tensor = self.method.lam * cross_entropy + (1 - self.method.lam) * consistency
+        return loss
+
+
+class Peer:
+    """Network, optimiser and step that both peers share."""
+
+    def __init__(self, job: Job) -> None:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        self.job, self.device = job, torch.device(job.device)
+        torch.manual_seed(0)
+        self.net = make_net().to(self.device).train()
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-4, weight_decay=1e-4)
+        self.two_views = TwoViewLoss(job.device) if job.method == "nla" else None
+        self.running = torch.zeros((), device=self.device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.steps = self.run()
+        warm_up(self.steps, job.device)
+
+    def run(self) -> Steps:
+        """Train without end; see speed_job.Steps."""
+        raise NotImplementedError
+
+    def window(self, seconds: float, lanes: int) -> dict[str, Any]:
+        """One timed window."""
+        return measure(self.steps, self.job.device, seconds)
+
+    def step(self, images: Tensor, labels: Tensor, mirrored: Tensor | None) -> None:
+        """One optimiser step and the running figures that the repositories keep."""
+        logits = self.net(images)
+        if self.two_views is None or mirrored is None:
+            loss = F.cross_entropy(logits, labels)
+        else:
+            loss = self.two_views(logits, self.net(mirrored), labels)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.running += loss.detach()
+        self.correct += (logits.argmax(1) == labels).sum()
+
+
+class Usual(Peer):
+    """The reference repositories' loop."""
+
+    def run(self) -> Steps:
+        job = self.job
+        paths, labels = listed(Path(job.folder), "train")
+        faces = UsualFaces(paths, labels, job.size, job.method == "nla", TRAIN)
+        loader = DataLoader(faces, batch_size=job.batch, shuffle=True, num_workers=job.workers,
+                            pin_memory=job.device.startswith("cuda"))
+        while True:
+            for number, (images, labels_, _, *mirrored) in enumerate(loader, 1):
+                views = [view.to(self.device) for view in (images, *mirrored)]
+                self.step(views[0], labels_.to(self.device), views[1] if mirrored else None)
+                yield len(labels_), number == len(loader)
+
+
+class Kornia(Peer):
+    """Faces decoded once into a uint8 tensor on the device, kornia's augmentation on each batch, the same step."""
+
+    def run(self) -> Steps:
+        import kornia.augmentation as K
+
+        job = self.job
+        train = prepared(Path(job.folder)).train
+        faces = torch.from_numpy(np.array(train.images)).permute(0, 3, 1, 2).contiguous().to(self.device)
+        labels = torch.from_numpy(train.given.copy()).to(self.device)
+        noise = K.RandomGaussianNoise(std=30**0.5 / 255, p=0.5)
+        rest = nn.Sequential(K.Resize((job.size, job.size)), K.Normalize(mean=MEAN, std=STD),
+                             K.RandomErasing(scale=(0.02, 0.25), ratio=(0.3, 3.3), p=0.5)).to(self.device)
+        while True:
+            order = torch.randperm(len(faces), device=self.device).split(job.batch)  # type: ignore[no-untyped-call]
+            for number, rows in enumerate(order, 1):
+                with torch.no_grad():
+                    images = rest(noise(faces[rows].float() / 255).clamp(0, 1))
+                self.step(images, labels[rows], images.flip(-1) if job.method == "nla" else None)
+                yield len(rows), number == len(order)
