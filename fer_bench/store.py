@@ -30,8 +30,9 @@ def read_records(results: Path, warn: Callable[[str], None] = lambda line: None)
 
 def read_heads(results: Path, warn: Callable[[str], None] = lambda line: None) -> list[dict[str, Any]]:
     """Id, label and spec of all whole records, without their results: what is needed to count thousands of them."""
-    keys = ("id", "label", "spec")
-    return [{key: record[key] for key in keys} for record in _whole(results, lambda p: _read_head(p) or _read(p), warn)]
+    with _collector_paused():
+        found = _whole(results, lambda path: _read_head(path) or _read(path), warn)
+        return [{key: record[key] for key in ("id", "label", "spec")} for record in found]
 
 
 def _whole(results: Path, read: Callable[[Path], Record | None], warn: Callable[[str], None]) -> Iterator[Record]:
