@@ -56,6 +56,9 @@ class Claim:
             for older in self.path.parent.glob("claim-*"):
                 if _number(older) <= self.number:
                     older.unlink(missing_ok=True)
+            for left in (*self.path.parent.glob(".claim-*"), *self.path.parent.glob(".now-*")):
+                if time.time() - left.stat().st_mtime > BEAT_SECONDS:  # of a process that was killed while claiming
+                    left.unlink(missing_ok=True)
 
 
 def take(folder: Path) -> Claim | None:
@@ -69,11 +72,14 @@ def take(folder: Path) -> Claim | None:
     try:
         temporary.write_text(json.dumps({**me(), "token": token}))
         os.link(temporary, path)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # somebody was faster, or cleared the folder meanwhile
         return None
     finally:
         temporary.unlink(missing_ok=True)
     claim = Claim(path, token)
+    if latest is not None and not latest.exists():  # it was released meanwhile: somebody may have begun anew at 1
+        path.unlink(missing_ok=True)
+        return None
     return claim if claim.held() else None
 
 
@@ -89,15 +95,23 @@ def _number(path: Path) -> int:
 
 def me() -> dict[str, Any]:
     """What a claim says of its holder. A Slurm job keeps its number when it is requeued, on whatever machine."""
-    job = os.environ.get("SLURM_JOB_ID")
-    return {"host": f"{socket.gethostname()} {pid_namespace()}", "pid": os.getpid(), "started": started(os.getpid()),
-            "job": job, "restart": int(os.environ.get("SLURM_RESTART_COUNT", "0")) if job else 0}
+    job, restart = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_RESTART_COUNT", "0")
+    return {"host": f"{socket.gethostname()} {boot()} {pid_namespace()}", "pid": os.getpid(),
+            "started": started(os.getpid()), "job": job, "restart": int(restart) if job else 0}
 
 
 def pid_namespace() -> str:
     """What process numbers mean here: containers on one host may count their own."""
     try:
         return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def boot() -> str:
+    """A name of this machine's present boot: two machines may have the same host name."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
 

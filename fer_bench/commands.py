@@ -112,11 +112,10 @@ def submit_plans(request: Request, plans: list[Plan], settings: Settings, array:
         from fer_bench.worker import check_networks, loadable
 
         check_networks(loadable(waiting, say))
-    for plan in waiting if retry else ():
-        settings.store.clear_error(plan.spec.id)
-    number = submit(request, waiting, settings, array, say)
+    number = submit(request, waiting, settings, array, say, retry)
     print(f"{array.executor} job {number}: {describe_array(array, waiting)}")
-    say(f"follow it with: run_bench.py status --work {settings.store.work}; end it with: run_bench.py cancel {number}")
+    say(f"follow it with: run_bench.py status --results {settings.store.results} --work {settings.store.work}; end it "
+        f"with: run_bench.py cancel {number} --work {settings.store.work}")
     return 0
 
 

@@ -119,7 +119,7 @@ def verify(store: Store, run: str, base: Request, settings: Settings, say: Say) 
         execute([plan], replace(settings, store=again, threads=threads), False, say)
         repeated = again.record(run)
         if repeated is None:
-            raise UserError(f"run {run}: repeating it failed ({again.error(run)}); see {scratch}")
+            raise UserError(f"run {run}: repeating it failed ({again.error(run)})")
         if repeated["result"] == record["result"]:
             return True
         store.write_record(repeated)

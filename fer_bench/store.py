@@ -120,6 +120,11 @@ class Store:
             return None
         return record
 
+    def has_record(self, run: str) -> bool:
+        """Whether a whole record of a run is there; cheaper than reading it."""
+        path = self.record_path(run)
+        return path.exists() and (_read_head(path) or _read(path)) is not None
+
     def write_record(self, record: Record) -> str:
         """Write a record once: "written", "same" (an equal result was there) or "conflict" (another one was)."""
         path = self.record_path(record["id"])
@@ -151,7 +156,8 @@ class Store:
         """Remove what killed writers left half-written; only for the holder of the run's claim."""
         for folder, start in ((self.run_folder(run), "."), (self.record_path(run).parent, f".{run}.")):
             for left in folder.glob(f"{start}*"):
-                left.unlink(missing_ok=True)
+                if not left.name.startswith((".claim-", ".now-")):  # another process may be about to use those
+                    left.unlink(missing_ok=True)
 
     def write_spec(self, run: str, label: str, spec: dict[str, Any]) -> None:
         """Keep what a run is, so that it can be named and explained before it has a record."""

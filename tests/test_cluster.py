@@ -97,6 +97,28 @@ def test_tasks_share_the_list_and_nothing_depends_on_the_submitter(place, capsys
     assert len(read_jobs(work_of(place, "local"))) == 1
 
 
+def test_a_grid_that_is_half_done_is_submitted_for_its_other_half(place):
+    assert call(*place.words("--method", "ce", "--protocol", "noise30", "--seeds", "2", results="half")) == 0
+    assert call(*grid(place, "half", "--executor", "debug", "--tasks", "1")) == 0
+    assert bits(place, "half") == bits(place, "whole")
+    assert len(read_jobs(work_of(place, "half"))[0].runs) == 2
+
+
+def test_a_refused_submission_is_one_line_and_forgets_no_failure(place, capsys, tmp_path, monkeypatch):
+    for name in ("sbatch", "srun"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'error: invalid partition specified: x' >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    arguments = grid(place, "refused", "--slurm", "partition=x", "--retry", "failed")
+    capsys.readouterr()
+    call(*grid(place, "refused", "--dry-run"))
+    run = capsys.readouterr().out.split()[0]
+    store = Store(place.root / "refused", work_of(place, "refused"))
+    store.write_error(run, "ValueError: as planned", "Traceback")
+    assert "invalid partition" in refused(capsys, *arguments)
+    assert store.error(run) == "ValueError: as planned"
+
+
 def test_the_debug_executor_works_in_this_process(place):
     assert call(*grid(place, "debug", "--executor", "debug", "--tasks", "1")) == 0
     assert bits(place, "debug") == bits(place, "whole")
@@ -132,11 +154,15 @@ def request(place: Place) -> Request:
 def test_a_task_refuses_code_that_is_not_the_submission_s(place, tmp_path):
     plans = make_plans(request(place), print)
     settings = Settings(Store(tmp_path / "r", tmp_path / "w"), "cpu", threads=1)
-    task = Task(request(place), settings, 0, 1, {**fingerprints(plans), "engine": "another"})
+    task = Task(request(place), settings, 0, 1, {**fingerprints(plans), "engine": "another"},
+                (plans[0].spec.id,))
     with pytest.raises(CodeChanged, match=r"changed since the submission \(engine\)"):
         task()
     assert not list(tmp_path.rglob("*.json"))
-    assert replace(task, code=fingerprints(plans))() == {"done": 1}
+    task = replace(task, code=fingerprints(plans))
+    with pytest.raises(CodeChanged, match="1 of 1 runs of the submission are other runs now"):
+        replace(task, runs=("0" * 16,))()
+    assert task() == {"done": 1}
 
 
 def test_a_task_that_is_told_to_stop_gives_its_runs_back(place, tmp_path):

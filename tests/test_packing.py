@@ -114,6 +114,12 @@ def test_dropout_does_not_depend_on_who_else_has_a_turn(tmp_path):
     assert found[0] != outcome(tiny_run(tiny_inputs(Plain, seed=0))), "dropout did nothing"
 
 
+def test_recording_spends_no_random_numbers(tmp_path):
+    """A lane that wants to record and cannot (dropout draws) ends as one that never tried."""
+    found = in_turns([dropping(0)], [Lane(CPU, "graph", record)], tmp_path)
+    assert found == [outcome(tiny_run(dropping(0)))]
+
+
 def test_replayed_runs_take_turns_too(tmp_path):
     lanes = [Lane(CPU, "graph", record) for _ in range(2)]
     found = in_turns([tiny_inputs(Plain, seed=seed) for seed in (0, 1)], lanes, tmp_path)

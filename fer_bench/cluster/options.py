@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 class Cluster(BaseModel):
     """The keys of ``--slurm``. Unknown ones are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     partition: str | None = None
     account: str | None = None
@@ -60,7 +60,7 @@ def parse_cluster(text: str) -> Cluster:
             values["setup"] = [line.strip() for line in values["setup"].split(";")]
     for name in values:
         if name not in Cluster.model_fields:
-            raise UserError(f"--slurm {name}: {near(name, Cluster.model_fields)}")
+            raise UserError(f"--slurm {name}: {near(str(name), Cluster.model_fields)}")
     try:
         return Cluster.model_validate(values)
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -27,8 +28,8 @@ Say = Callable[[str], None]
 
 def open_plans(plans: list[Plan], store: Store, retry: bool) -> list[Plan]:
     """The runs that are still to be done; failed ones only with ``retry``."""
-    closed = ("done",) if retry else ("done", "failed")
-    return [plan for plan in plans if store.state(plan.spec.id) not in closed]
+    closed = () if retry else ("failed",)
+    return [plan for plan in plans if not store.has_record(plan.spec.id) and store.state(plan.spec.id) not in closed]
 
 
 def task_count(array: Array, runs: int) -> int:
@@ -36,8 +37,11 @@ def task_count(array: Array, runs: int) -> int:
     return min(array.tasks or MOST_TASKS, runs)
 
 
-def submit(request: Request, plans: list[Plan], settings: Settings, array: Array, say: Say) -> str:
-    """Submit one array for the open runs ``plans`` of a request; returns its number. Raises UserError."""
+def submit(request: Request, plans: list[Plan], settings: Settings, array: Array, say: Say, retry: bool = False) -> str:
+    """Submit one array for the open runs ``plans`` of a request; returns its number. Raises UserError.
+
+    ``retry``: their failures are forgotten, once the submission has succeeded.
+    """
     executor = array.executor
     if executor == "slurm" and shutil.which("sbatch") is None:
         raise UserError("--slurm: no 'sbatch' on this machine; submit from a login node of the cluster, or use "
@@ -47,21 +51,34 @@ def submit(request: Request, plans: list[Plan], settings: Settings, array: Array
     root = make_snapshot(settings.store.work, say) if array.snapshot else PACKAGE.parent
     settings = replace(settings, store=Store(settings.store.results.resolve(), settings.store.work.resolve()),
                        threads=settings.threads or array.cluster.cpus_per_task)
-    request, code = absolute(request), fingerprints(plans)
+    request, code, runs = absolute(request), fingerprints(plans), tuple(plan.spec.id for plan in plans)
     count = task_count(array, len(plans))
+    tasks = [Task(request, settings, number, count, code, runs) for number in range(count)]
     with started_from(root):
-        pool = make_executor(executor, settings.store.work / "jobs" / "logs", array.cluster)
-        with pool.batch():
-            jobs = [pool.submit(Task(request, settings, number, count, code)) for number in range(count)]
+        jobs = hand_over(tasks, executor, settings.store.work / "jobs" / "logs", array.cluster)
+    if retry:
+        for plan in plans:
+            settings.store.clear_error(plan.spec.id)
     number = str(jobs[0].job_id).split("_")[0]
     names = tuple(str(job.job_id) for job in jobs)
     births = tuple(started(int(name)) for name in names) if executor == "local" else ()
-    Job(number, executor, names, tuple(plan.spec.id for plan in plans), time.strftime("%Y-%m-%d %H:%M:%S"), code,
-        births).write(settings.store.work)
+    Job(number, executor, names, runs, time.strftime("%Y-%m-%d %H:%M:%S"), code, births).write(settings.store.work)
     if executor == "debug":
         for job in jobs:
             job.result()
     return number
+
+
+def hand_over(tasks: list[Any], executor: str, logs: Path, cluster: Cluster) -> list[Any]:
+    """Give tasks to submitit as one array; its jobs. Raises UserError with the cluster's own words."""
+    try:
+        pool = make_executor(executor, logs, cluster)
+        with contextlib.redirect_stderr(io.StringIO()), pool.batch():  # it prints what it raises
+            return [pool.submit(task) for task in tasks]
+    except Exception as error:  # submitit's own kinds, and RuntimeError where srun is missing
+        words = [line for line in str(error).splitlines() if line.strip()]
+        raise UserError(f"--executor {executor}: the submission was refused ({' '.join(words[-1:])[:200]}); check the "
+                        "keys of --slurm and that the cluster answers (sinfo)") from None
 
 
 def make_executor(executor: str, logs: Path, cluster: Cluster) -> Any:

@@ -35,13 +35,14 @@ def fingerprints(plans: list[Plan]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Task(submitit.helpers.Checkpointable):
-    """What submitit stores and calls. number of tasks; code: ``fingerprints`` at submission."""
+    """What submitit stores and calls. number of tasks; code, runs: fingerprints and ids at submission."""
 
     request: Request
     settings: Settings
     number: int
     tasks: int
     code: dict[str, str]
+    runs: tuple[str, ...]
 
     def __call__(self) -> dict[str, int]:
         """Work until the list is walked or the time is over; returns how many runs ended in which way."""
@@ -52,6 +53,8 @@ class Task(submitit.helpers.Checkpointable):
         after_fork_ignore_the_signal()
         plans = make_plans(self.request, print)
         self.refuse_other_code(plans)
+        self.refuse_other_runs(plans)
+        plans = [plan for plan in plans if plan.spec.id in self.runs]
         plans = loadable(plans, print)
         settings = resolve(self.settings, plans)
         check_networks(plans)
@@ -66,10 +69,16 @@ class Task(submitit.helpers.Checkpointable):
     def refuse_other_code(self, plans: list[Plan]) -> None:
         """Raise CodeChanged if anything that can change a number differs from the submission."""
         now = fingerprints(plans)
-        changed = [name for name in self.code | now if self.code.get(name) != now.get(name)]
+        changed = [name for name in self.code if self.code[name] != now.get(name)]
         if changed:
             raise CodeChanged(f"the code changed since the submission ({', '.join(changed)}): nothing was run; submit "
                               "again, or submit with --snapshot, which keeps the commit of the submission")
+
+    def refuse_other_runs(self, plans: list[Plan]) -> None:
+        """Raise CodeChanged if a recipe, a protocol, weights or data differ from the submission."""
+        if missing := set(self.runs) - {plan.spec.id for plan in plans}:
+            raise CodeChanged(f"{len(missing)} of {len(self.runs)} runs of the submission are other runs now: a "
+                              "recipe, a protocol, the weights or the data changed since; nothing was run")
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit queues again: the same task, since all progress is on disk."""

@@ -39,7 +39,7 @@ class Captured:
         """Record the step for this batch size if that was not done; raises what the step or the recorder raises."""
         if size in self.recordings:
             return
-        restore = self.snapshot()
+        restore, numbers = self.snapshot(), random_state()
         try:
             for _ in range(WARM_UP):
                 self.step(size)
@@ -47,6 +47,20 @@ class Captured:
             self.recordings[size] = self.record(lambda: self.step(size))
         finally:
             restore()
+            numbers()
+
+
+def random_state() -> Callable[[], None]:
+    """Remember torch's own generators; the function returned puts them back. Dropout in a backbone draws from them."""
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+
+    def restore() -> None:
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda)
+
+    return restore
 
 
 def cuda_recorder(pool: Any) -> Recorder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from typing import Any
 
 import torch
@@ -42,6 +43,8 @@ def settle(device: torch.device, threads: int, precision: str, fast: bool = Fals
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = fast
     if device.type == "cuda":
+        # said by Adam in every step that is called and not replayed; ours is capturable so that both have the same bits
+        warnings.filterwarnings("ignore", message=".*capturable=True.*")
         torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.reset_peak_memory_stats(device)
         torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -65,7 +65,7 @@ def finish(steps: Generator[None, None, Row]) -> Row:
 
 def trainer_on(lane: Lane, inputs: Inputs, warn: Callable[[str], None]) -> Trainer:
     """A trainer for a run: one of the lane's last, if its recorded steps serve this run too, or a new one."""
-    trainer: Trainer | None = next((kept for kept in lane.kept if kept.take_over(inputs)), None)
+    trainer: Trainer | None = next((kept for kept in lane.kept if kept.take_over(inputs, warn)), None)
     if trainer is None:
         trainer = Trainer(inputs, lane, warn)
     else:

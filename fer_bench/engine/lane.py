@@ -65,7 +65,8 @@ class Lane:
                 try:
                     captured[engine].prepare(size)
                 except Exception as error:  # whatever a compiler or a driver may raise
-                    reason = f"{type(error).__name__}: {error}".split("\n")[0][:160]
+                    cause = error.__context__ or error  # ending a capture raises over what had spoilt it
+                    reason = f"{type(cause).__name__}: {cause}".split("\n")[0][:160]
                     self.give_up(method, ENGINES[ENGINES.index(engine) - 1], reason, warn)
                 else:
                     return captured[engine](size)
@@ -77,6 +78,8 @@ class Lane:
         """From now on this method runs in another way here."""
         warn(f"{type(method).__name__}: cannot run as {self.engine(method)} ({reason}); it runs {engine} instead")
         self.given_up[type(method)] = (engine, reason)
+        if self.stream is not None:
+            self.record = None  # with a pool of its own for the next: a spoilt capture may leave the old one in use
 
 
 def plain_loss(method: Method, batch: Batch, clock: Clock) -> Tensor:

@@ -57,7 +57,7 @@ class Trainer:
         self.clock = make_clock(self.recipe.epochs, self.data.steps, self.device)
         self.losses = torch.zeros(self.data.steps, device=self.device)
         self.logged: dict[str, Tensor] = {}  # by place in the epoch's order
-        self.run = lane.runner(self.method, self.step, lambda: snapshot(self.method, self.optimiser), warn)
+        self.run = lane.runner(self.method, self.step, lambda: snapshot(self.method, self.optimiser), self.say)
         self.evaluations: dict[str, Evaluation] = {}
         self.set_up(inputs)
 
@@ -77,14 +77,18 @@ class Trainer:
 
     def runner(self, step: Step) -> Step:
         """How a batch is predicted on this lane."""
-        return self.lane.runner(self.method, step, nothing_to_restore, self.warn)
+        return self.lane.runner(self.method, step, nothing_to_restore, self.say)
+
+    def say(self, line: str) -> None:
+        """A warning of the run that is in training now."""
+        self.warn(line)
 
     def predict(self, name: str) -> np.ndarray:
         """Logits float32 [N, C] of "test", "validation" or "wrong" faces."""
         logits: np.ndarray = self.evaluations[name].logits().cpu().numpy()
         return logits
 
-    def take_over(self, inputs: Inputs) -> bool:
+    def take_over(self, inputs: Inputs, warn: Callable[[str], None] = lambda line: None) -> bool:
         """Start another run in place, so that what was recorded stays valid; False if the runs differ too much."""
         data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
         one, other = ((i.method, i.parameters, i.recipe, i.data.classes) for i in (inputs, self.inputs))
@@ -93,7 +97,7 @@ class Trainer:
         fresh = build_method(inputs, data.labels.cpu(), data.steps).to(self.device).train()
         if not take_over(self.method, self.optimiser, fresh):
             return False
-        self.data.seed = inputs.seed
+        self.warn, self.data.seed = warn, inputs.seed
         self.data.labels.copy_(data.labels)
         self.logged = {}
         self.set_up(inputs)
