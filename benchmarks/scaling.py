@@ -11,7 +11,7 @@ number of classes, 0.15 for what must stay: seconds of a step against images, of
 part fails, or if 283,901 faces of 112 px (10.7 GB) cannot be trained on from the file within 8 GB of memory.
 Seconds are processor seconds of one thread (neighbours do not count), those of AffectNet wall seconds; megabytes are
 growth of RssAnon, each point in a process of its own. The memory limit is a cgroup inside this process's own one, where
-that may be made. Writes the JSON after each point, log-log panels beside it, a table to stdout.
+that may be made. Writes the JSON after each point, at the end log-log panels beside it and a table to stdout.
 Optional, for the panels: uv pip install matplotlib
 """
 
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scaling_child import Failed, ask  # noqa: E402
 from scaling_fit import verdicts  # noqa: E402
 from scaling_memory import Group, limited  # noqa: E402
-from scaling_report import table, write  # noqa: E402
+from scaling_report import plot, table, write  # noqa: E402
 
 Sizes = dict[str, tuple[int, ...]]
 SIZES: Sizes = {"images": (1000, 3000, 10_000, 30_000, 100_000, 300_000), "classes": (2, 7, 30, 100, 300),
@@ -73,6 +73,10 @@ def main(words: Sequence[str] | None = None, sizes: Sizes | None = None) -> int:
                 keep()
     found["load_average"].append(os.getloadavg()[0])
     keep()
+    try:
+        plot(found, options.out.with_suffix(".png"))
+    except ImportError:
+        say("no panels: matplotlib is not installed")
     print(table(found))
     return 0 if passed(found) else 1
 

@@ -81,4 +81,5 @@ def serve(pipe: Any, target: str, group: Group | None, arguments: dict[str, Any]
         pipe.send(("answer", getattr(importlib.import_module(module), function)(**arguments)))
     except BaseException as error:
         text = next((line for line in str(error).splitlines() if line.strip()), "")
-        pipe.send(("error", f"{type(error).__name__}: {text}"[:300]))
+        with contextlib.suppress(OSError):  # the parent is gone
+            pipe.send(("error", f"{type(error).__name__}: {text}"[:300]))

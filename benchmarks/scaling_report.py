@@ -13,15 +13,11 @@ UNITS = {"seconds": "processor seconds", "megabytes": "MB of RssAnon"}
 
 
 def write(found: dict[str, Any], out: Path) -> None:
-    """The JSON, whole or not at all; the panels beside it where matplotlib is installed."""
+    """The JSON, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_suffix(".part")
     temporary.write_text(json.dumps(found, indent=1) + "\n")
     os.replace(temporary, out)
-    try:
-        plot(found, out.with_suffix(".png"))
-    except ImportError:
-        found["plot"] = "none: matplotlib is not installed"
 
 
 def table(found: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Who works on a run: claims that exclude one another on any file system with atomic hard links, NFS included.
 
 A claim is a file ``claim-N`` in the run's folder, made by ``os.link``, which of several processes lets exactly one
-succeed. To take over from a holder that is gone, a process links ``claim-(N+1)``. Nothing is ever renamed or replaced,
-so there is no moment in which two can win; whoever finds a higher number than its own has lost the run and stops.
+succeed. To take over from a holder that is gone, a process links ``claim-(N+1)``. Nothing is ever renamed or replaced:
+whoever finds a higher number than its own has lost the run and stops at its next heartbeat, and a claimer whose
+predecessor was released meanwhile withdraws, since others may have begun anew.
 """
 
 from __future__ import annotations
