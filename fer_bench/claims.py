@@ -58,7 +58,7 @@ class Claim:
                 if _number(older) <= self.number:
                     older.unlink(missing_ok=True)
             for left in (*self.path.parent.glob(".claim-*"), *self.path.parent.glob(".now-*")):
-                if time.time() - left.stat().st_mtime > BEAT_SECONDS:  # of a process that was killed while claiming
+                if is_stale(left):  # of a process that was killed while claiming
                     left.unlink(missing_ok=True)
 
 

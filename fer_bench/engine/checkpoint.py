@@ -29,6 +29,8 @@ def save(folder: Path, state: dict[str, Any]) -> None:
         os.replace(temporary, folder / LATEST)
     except (OSError, RuntimeError) as error:
         cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch wraps what the file says
+        if isinstance(cause, KeyboardInterrupt | SystemExit):
+            raise cause from None
         if isinstance(cause, OSError):
             raise OSError(cause.errno, f"{cause.strerror} while writing the checkpoint", str(folder / LATEST)) from None
         raise
