@@ -42,8 +42,10 @@ class Claim:
             os.utime(self.path)
             self.last_beat = time.monotonic()
             return True
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return False
+        except OSError:  # the file system does not answer just now; the next heartbeat asks again
+            return True
 
     def beat(self) -> bool:
         """``held``, but looked up only when a heartbeat is due; so cheap that every step may ask."""
@@ -73,7 +75,10 @@ def take(folder: Path) -> Claim | None:
     try:
         temporary.write_text(json.dumps({**me(), "token": token}))
         os.link(temporary, path)
-    except (FileExistsError, FileNotFoundError):  # somebody was faster, or cleared the folder meanwhile
+    except FileExistsError:
+        if temporary.stat().st_nlink != 2:  # somebody was faster; with two names, only NFS's answer was lost
+            return None
+    except FileNotFoundError:  # somebody cleared the folder meanwhile
         return None
     finally:
         temporary.unlink(missing_ok=True)

@@ -6,11 +6,12 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 from typing import Any
 
 from fer_bench.plan import Plan
 from fer_bench.settings import Settings
-from fer_bench.worker import Emit, work
+from fer_bench.worker import DeviceLost, Emit, work
 
 
 def cores() -> int:
@@ -58,6 +59,9 @@ def _worker(plans: list[Plan], offset: int, settings: Settings, events: Any) -> 
         work(plans, offset, settings, emit)
     except KeyboardInterrupt:
         events.cancel_join_thread()
+    except DeviceLost as error:
+        emit({"kind": "warning", "run": None, "text": str(error)})
+        sys.exit(1)
 
 
 def stop_on_terminate() -> None:

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fer_bench.cluster.jobs import Job, active_jobs
+from fer_bench.cluster.jobs import Job, read_jobs
 from fer_bench.store import Store, read_heads
 
 STATES = ("done", "running", "queued", "lost", "failed")
@@ -31,7 +31,8 @@ class Status:
 
     states: dict[str, str] = field(default_factory=dict)
     abouts: dict[str, dict[str, Any]] = field(default_factory=dict)  # {"label", "spec"} where it is known
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)  # active
+    ended: list[tuple[Job, int]] = field(default_factory=list)  # with open runs, and how many
 
     @property
     def counts(self) -> Counter[str]:
@@ -51,7 +52,8 @@ class Status:
 
 def read_status(store: Store, say: Say) -> Status:
     """Look at every record, every run folder and every active submission."""
-    status = Status(jobs=active_jobs(store.work))
+    jobs = read_jobs(store.work)
+    status = Status(jobs=[job for job in jobs if job.active()])
     for head in read_heads(store.results, say):
         status.states[head["id"]], status.abouts[head["id"]] = "done", head
     for folder in sorted(store.work.glob("??/*")):
@@ -62,6 +64,11 @@ def read_status(store: Store, say: Say) -> Status:
     for run in (run for job in status.jobs for run in job.runs):
         if status.states.get(run, "absent") == "absent":
             status.states[run] = "queued"
+    seen = {run for job in status.jobs for run in job.runs}
+    for job in reversed([job for job in jobs if job not in status.jobs]):  # what a later one took up is no concern
+        still = [run for run in job.runs if run not in seen and status.states.get(run, "absent") in ("absent", "lost")]
+        seen |= set(job.runs)
+        status.ended += [(job, len(still))] if still else []
     return status
 
 
@@ -72,6 +79,10 @@ def render(status: Status, store: Store) -> Group:
     for job in status.jobs:
         parts.append(Text(f"{job.executor} job {job.job}: {len(job.tasks)} task(s), {len(job.runs)} run(s), submitted "
                           f"{job.submitted}"))
+    for job, count in status.ended:
+        words = job.last_words(store.work)
+        parts.append(Text(f"{job.executor} job {job.job} ended with {count} of {len(job.runs)} run(s) open"
+                          f"{f': {words}' if words else ''}; the same call again submits them"))
     if status.abouts:
         parts.append(grid(status))
     running, failed = status.having("running"), status.having("failed")

@@ -36,6 +36,10 @@ class ClaimLost(Exception):
     """Another process took the run over while this one slept."""
 
 
+class DeviceLost(UserError):
+    """The GPU refuses all further work of this process, as it does after an error inside a kernel."""
+
+
 Turns = Generator[None, None, str]
 
 
@@ -44,13 +48,17 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
     """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking.
 
     Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own. ``stop`` is asked between steps;
-    the runs begun are given back then, their last epochs are on disk.
+    the runs begun are given back then, their last epochs are on disk. Runs that others had are looked at once more at
+    the end, since their holders may be gone by then.
     """
-    waiting = deque(plans[offset:] + plans[:offset])
+    waiting, again = deque(plans[offset:] + plans[:offset]), list[Plan]()
+    first_round = True
     free = [Lane(torch.device(settings.device), settings.engine) for _ in range(settings.pack)]
     busy: dict[Lane, tuple[Plan, Turns]] = {}
     try:
-        while (waiting or busy) and not stop():
+        while (waiting or busy or again) and not stop():
+            if not waiting and not busy:
+                waiting, again, first_round = deque(again), [], False
             while waiting and free and agree(waiting[0], [plan for plan, _ in busy.values()]):
                 plan, lane = waiting.popleft(), free.pop(0)
                 busy[lane] = plan, running(plan, lane, settings, emit)
@@ -59,9 +67,12 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
                     with lane.active():
                         next(run)
                 except StopIteration as end:
-                    emit({"kind": end.value, "run": plan.spec.id})
                     free.append(lane)
                     del busy[lane]
+                    if end.value == "busy" and first_round:
+                        again.append(plan)
+                    else:
+                        emit({"kind": end.value, "run": plan.spec.id})
     finally:
         for _, run in busy.values():
             run.close()  # releases its claim
@@ -100,9 +111,21 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         return "busy"
     except Exception as error:
         warn(f"{plan.spec.title}: failed {keep_error(plan, lane, settings, error, last)}")
+        if not answers(lane.device):
+            raise DeviceLost(f"{lane.device} does not answer any more after {plan.spec.title} failed: this process "
+                             "ends, the runs beside it were given back; the same command goes on with them") from None
         return "failed"
     finally:
         claim.release()
+
+
+def answers(device: torch.device) -> bool:
+    """Whether a device still works; after an error inside a CUDA kernel every call of the process fails."""
+    try:
+        torch.zeros(1, device=device).add_(1).cpu()
+        return True
+    except RuntimeError:
+        return False
 
 
 def keep_error(plan: Plan, lane: Lane, settings: Settings, error: Exception, last: dict[str, Any]) -> str:

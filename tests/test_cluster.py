@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tinyfolder import CHECKOUT, Place, call, environment, refused
 
+from fer_bench.cluster import task as task_module
 from fer_bench.cluster.jobs import Job, active_jobs, read_jobs
 from fer_bench.cluster.options import Cluster, parse_cluster
 from fer_bench.cluster.submit import absolute
@@ -78,6 +79,40 @@ def test_bad_words_end_with_one_line_and_submit_nothing(place, capsys, monkeypat
     assert not work_of(place, "bad").joinpath("jobs").exists()
 
 
+def test_options_that_would_be_ignored_are_refused(place, capsys):
+    assert "--tasks: only for runs that are submitted" in refused(capsys, *grid(place, "ignored", "--tasks", "2"))
+    assert "--snapshot: only for" in refused(capsys, *grid(place, "ignored", "--snapshot"))
+    submitted = grid(place, "ignored", "--executor", "local")
+    assert "--profile: has no effect" in refused(capsys, *submitted, "--profile")
+    assert "--jobs: has no effect" in refused(capsys, *submitted, "--jobs", "2")
+    assert "did you mean cuda or cuda:0" in refused(capsys, *submitted, "--device", "cudaa"), "before anything is submitted"
+    assert not work_of(place, "ignored").exists()
+
+
+def test_what_a_submission_prints_does_not_keep_a_pipe_open(place):
+    words = [sys.executable, str(CHECKOUT / "run_bench.py"), *grid(place, "piped", "--executor", "local"),
+             "--set-recipe", "epochs=400"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment())  # waits for the pipe
+    assert done.returncode == 0, done.stderr
+    work = work_of(place, "piped")
+    assert active_jobs(work), "it returned while its tasks run"
+    assert call("cancel", "--work", str(work)) == 0
+    end = time.monotonic() + 60
+    while active_jobs(work):
+        assert time.monotonic() < end, "still active"
+        time.sleep(0.1)
+
+
+def test_a_cluster_that_does_not_answer_is_not_an_ended_job(tmp_path, monkeypatch):
+    squeue = tmp_path / "squeue"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    job = Job("7", "slurm", ("7_0",), ("a",), "2026-01-01 00:00:00", {})
+    for words, active in (("Unable to contact slurm controller", True), ("Invalid job id specified", False)):
+        squeue.write_text(f"#!/bin/sh\necho 'slurm_load_jobs error: {words}' >&2\nexit 1\n")
+        squeue.chmod(0o755)
+        assert job.active() == active
+
+
 def test_a_dry_run_shows_array_and_list(place, capsys):
     assert call(*grid(place, "dry", "--slurm", "partition=gpu,mem_gb=8", "--tasks", "3", "--dry-run")) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -97,11 +132,12 @@ def test_tasks_share_the_list_and_nothing_depends_on_the_submitter(place, capsys
     assert len(read_jobs(work_of(place, "local"))) == 1
 
 
-def test_a_grid_that_is_half_done_is_submitted_for_its_other_half(place):
+def test_a_grid_that_is_half_done_is_submitted_for_its_other_half(place, capsys):
     assert call(*place.words("--method", "ce", "--protocol", "noise30", "--seeds", "2", results="half")) == 0
+    capsys.readouterr()
     assert call(*grid(place, "half", "--executor", "debug", "--tasks", "1")) == 0
+    assert "1 task(s) for 2 run(s)" in capsys.readouterr().out
     assert bits(place, "half") == bits(place, "whole")
-    assert len(read_jobs(work_of(place, "half"))[0].runs) == 2
 
 
 def test_a_refused_submission_is_one_line_and_forgets_no_failure(place, capsys, tmp_path, monkeypatch):
@@ -144,6 +180,10 @@ def test_cancelled_tasks_leave_runs_that_go_on_later(place, capsys):
         time.sleep(0.1)
     states = [Store(place.root / "cancelled", work).state(run) for run in job.runs]
     assert sorted(set(states)) == ["absent", "lost"]
+    call("status", "--results", str(place.root / "cancelled"), "--work", str(work))
+    assert f"local job {job.job} ended with 4 of 4 run(s) open" in capsys.readouterr().out
+    assert call("cancel", "--work", str(work)) == 0
+    assert "nothing to cancel" in capsys.readouterr().err
     assert "no such submission" in refused(capsys, "cancel", "99", "--work", str(work))
 
 
@@ -165,7 +205,7 @@ def test_a_task_refuses_code_that_is_not_the_submission_s(place, tmp_path):
     assert task() == {"done": 1}
 
 
-def test_a_task_that_is_told_to_stop_gives_its_runs_back(place, tmp_path):
+def test_a_task_that_is_told_to_stop_gives_its_runs_back(monkeypatch):
     told: list[int] = []
     before = signal.signal(SIGNAL, lambda number, frame: told.append(number))
     try:
@@ -182,6 +222,11 @@ def test_a_task_that_is_told_to_stop_gives_its_runs_back(place, tmp_path):
         handler()
         assert told == [SIGNAL], "submitit's own handler comes last"
         assert listen(lambda asked: None) is None
+        monkeypatch.setattr(task_module, "LINGER_SECONDS", 0.0)
+        ended = listen(lambda asked: os.kill(os.getpid(), signal.SIGTERM))
+        assert ended is not None, "scancel sends SIGTERM alone"
+        ended()
+        assert told == [SIGNAL], "an ended task is not queued again"
     finally:
         signal.signal(SIGNAL, before)
 

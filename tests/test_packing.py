@@ -57,6 +57,35 @@ def test_a_failing_run_does_not_stop_those_beside_it(tmp_path, cache):
     assert not list((tmp_path / "r-work").rglob("claim*")), "a claim was left behind"
 
 
+def test_a_lost_device_ends_the_process_and_fails_no_other_run(tmp_path, cache, monkeypatch, capsys):
+    plugin = tmp_path / "breaks.py"
+    plugin.write_text('from fer_bench.method import Method\nfrom fer_bench.registry import register\n\n\n'
+                      '@register("breaks")\nclass Breaks(Method):\n    def loss(self, batch, clock):\n'
+                      '        raise RuntimeError("CUDA error: an illegal memory access was encountered")\n')
+    monkeypatch.setattr(worker, "answers", lambda device: False)
+    with pytest.raises(SystemExit) as ended:
+        main([*RUN, "--method", "ce,breaks", "--plugin", str(plugin), "--pack", "4", *folders(tmp_path, "r", cache)])
+    assert ended.value.code == 2 and "does not answer any more" in capsys.readouterr().err
+    assert len(list((tmp_path / "r-work").glob("*/*/error.txt"))) == 1, "only the run that broke it has failed"
+    assert not list((tmp_path / "r-work").rglob("claim*"))
+
+
+def test_runs_that_others_had_are_looked_at_again_at_the_end(tmp_path, cache, monkeypatch):
+    busy = ["0" * 16]
+    real = worker.running
+
+    def running(plan, lane, settings, emit):
+        if busy and plan.spec.content["method"]["name"] == "ce":  # held by another the first time
+            busy.pop()
+            return "busy"
+        return (yield from real(plan, lane, settings, emit))
+
+    monkeypatch.setattr(worker, "running", running)
+    with pytest.raises(SystemExit) as ended:
+        main([*RUN, *folders(tmp_path, "r", cache)])
+    assert ended.value.code == 0 and len(records(tmp_path / "r")) == 4
+
+
 def test_an_interruption_releases_every_claim(tmp_path, cache, monkeypatch):
     taken = []
 

@@ -201,6 +201,7 @@ def test_a_cancelled_array_leaves_runs_that_go_on_elsewhere(place, capsys):
     assert "2 running" in shown and "slurm job" in shown
     assert call("cancel", "--work", str(work_of(place, "cancelled"))) == 0
     wait_for(idle, "the cancelled array", 60)
+    assert not list(work_of(place, "cancelled").glob("??/*/claim-*")), "given back before the cluster ended the tasks"
     slow.unlink()
     assert call(*words(place, "cancelled", "slow", 2)) == 0
     assert bits(place, "cancelled") == bits(place, "undisturbed")

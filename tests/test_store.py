@@ -177,6 +177,30 @@ def test_a_heartbeat_from_the_future_is_a_living_one(store):
     assert store.claim(RUN) is None and first.held()
 
 
+def test_a_file_system_that_does_not_answer_just_now_takes_no_run_away(store, monkeypatch):
+    claim = store.claim(RUN)
+
+    def refuse(*arguments, **more):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", refuse)
+        assert claim.held()
+    assert claim.held()
+
+
+def test_a_link_whose_answer_was_lost_is_a_claim(store, monkeypatch):
+    real = os.link
+
+    def link(source, target):
+        real(source, target)
+        raise FileExistsError(17, "File exists")  # NFS sent the request again
+
+    monkeypatch.setattr(os, "link", link)
+    claim = store.claim(RUN)
+    assert claim is not None and claim.held() and store.claim(RUN) is None
+
+
 def test_a_heartbeat_is_looked_up_only_when_it_is_due(store):
     claim = store.claim(RUN)
     claim.path.unlink()

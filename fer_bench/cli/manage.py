@@ -74,8 +74,11 @@ def cancel(
     """End submitted jobs; their runs go on from their last epochs when they are submitted again."""
     from fer_bench.cluster.jobs import cancel as cancel_jobs
 
-    for job in cancel_jobs(work, jobs or []):
+    ended = cancel_jobs(work, jobs or [])
+    for job in ended:
         print(f"cancelled {job.executor} job {job.job} ({len(job.tasks)} task(s))")
+    if not ended:
+        say(f"nothing to cancel: no submission of {work} is active")
 
 
 @app.command(epilog="Example:\n\nrun_bench.py prune --dry-run")

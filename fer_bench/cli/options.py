@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -33,3 +34,20 @@ def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise UserError unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise UserError(f"{option} {value}: {near(value, [c for c in choices if c])}")
+
+
+def check_device(name: str) -> None:
+    """Raise UserError unless ``name`` could be a device; whether it is there is known where the run begins."""
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
+        raise UserError(f"--device {name}: {near(name, ['auto', 'cpu', 'cuda', 'cuda:0'])}")
+
+
+def check_together(submitted: bool, of_a_submission: dict[str, bool], of_this_process: dict[str, bool]) -> None:
+    """Raise UserError for an option that would be ignored, because runs are submitted or because they are not."""
+    for option, given in (of_this_process if submitted else of_a_submission).items():
+        if given and submitted:
+            raise UserError(f"{option}: has no effect on runs that are submitted; leave it out, --tasks N is the "
+                            "number of workers")
+        if given:
+            raise UserError(f"{option}: only for runs that are submitted; add --slurm key=value,... or --executor "
+                            "local, or leave it out")

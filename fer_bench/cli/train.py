@@ -22,6 +22,8 @@ from fer_bench.cli.options import (
     Seeds,
     Work,
     check_choice,
+    check_device,
+    check_together,
     say,
 )
 
@@ -76,6 +78,7 @@ def run(
     check_choice("--track", track, ("fair", "paper"))
     check_choice("--retry", retry, ("", "failed"))
     check_choice("--engine", engine, ENGINES)
+    check_device(device)
     changes = parse_settings("--set-recipe", recipe_settings or [])
     if precision:
         changes["precision"] = precision
@@ -86,11 +89,13 @@ def run(
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
     how = Settings(Store(results, work), device, jobs, threads, engine, pack)
-    if profile:
-        commands.profile(request, how, say)
-        return
     array = None
     if slurm is not None or executor is not None:
         check_choice("--executor", executor or "slurm", EXECUTORS)
         array = Array(executor or "slurm", parse_cluster(slurm or ""), tasks, snapshot)
+    check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
+                   {"--jobs": jobs > 1, "--profile": profile})
+    if profile:
+        commands.profile(request, how, say)
+        return
     raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say, array=array))

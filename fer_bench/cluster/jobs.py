@@ -32,7 +32,8 @@ class Job:
         write_whole(work / "jobs" / f"{self.executor}-{self.job}.json", json.dumps(vars(self), indent=1))
 
     def active(self) -> bool:
-        """Whether any of its tasks waits or runs."""
+        """Whether any of its tasks waits or runs; also while the cluster does not answer, so that nothing is submitted
+        twice."""
         if self.executor == "local":
             return bool(self.processes())
         if self.executor != "slurm":
@@ -40,9 +41,17 @@ class Job:
         words = ["squeue", "-h", "-j", self.job, "-o", "%T"]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        except FileNotFoundError:
+            return False  # no cluster here
         except (OSError, subprocess.TimeoutExpired):
-            return False
-        return bool(done.stdout.strip())
+            return True
+        return bool(done.stdout.strip()) if done.returncode == 0 else "invalid job id" not in done.stderr.lower()
+
+    def last_words(self, work: Path) -> str:
+        """The last line that one of its tasks printed as an error, or ""."""
+        logs = sorted((work / "jobs" / "logs").glob(f"{self.job}_*_log.err"), key=lambda log: log.stat().st_mtime)
+        lines = [line for log in logs for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:200] if lines else ""
 
     def processes(self) -> list[int]:
         """The living processes of a local submission; a number that another process has now does not count."""

@@ -40,7 +40,8 @@ def task_count(array: Array, runs: int) -> int:
 def submit(request: Request, plans: list[Plan], settings: Settings, array: Array, say: Say, retry: bool = False) -> str:
     """Submit one array for the open runs ``plans`` of a request; returns its number. Raises UserError.
 
-    ``retry``: their failures are forgotten, once the submission has succeeded.
+    ``retry``: their failures are forgotten, once the submission has succeeded. The executor "debug" calls the tasks
+    here, one after the other, and returns when they have ended.
     """
     executor = array.executor
     if executor == "slurm" and shutil.which("sbatch") is None:
@@ -49,44 +50,66 @@ def submit(request: Request, plans: list[Plan], settings: Settings, array: Array
     from fer_bench.cluster.task import Task, fingerprints
 
     root = make_snapshot(settings.store.work, say) if array.snapshot else PACKAGE.parent
-    settings = replace(settings, store=Store(settings.store.results.resolve(), settings.store.work.resolve()),
+    settings = replace(settings, store=Store(settings.store.results.absolute(), settings.store.work.absolute()),
                        threads=settings.threads or array.cluster.cpus_per_task)
     request, code, runs = absolute(request), fingerprints(plans), tuple(plan.spec.id for plan in plans)
     count = task_count(array, len(plans))
-    tasks = [Task(request, settings, number, count, code, runs) for number in range(count)]
+    tasks = [Task(request, settings, number, count, code, runs, os.environ.get("CUDA_VISIBLE_DEVICES"))
+             for number in range(count)]
+    if executor == "debug":
+        for plan in plans if retry else ():
+            settings.store.clear_error(plan.spec.id)
+        for task in tasks:
+            task()
+        return executor
     with started_from(root):
         jobs = hand_over(tasks, executor, settings.store.work / "jobs" / "logs", array.cluster)
-    if retry:
-        for plan in plans:
-            settings.store.clear_error(plan.spec.id)
+    for plan in plans if retry else ():
+        settings.store.clear_error(plan.spec.id)
     number = str(jobs[0].job_id).split("_")[0]
     names = tuple(str(job.job_id) for job in jobs)
     births = tuple(started(int(name)) for name in names) if executor == "local" else ()
     Job(number, executor, names, runs, time.strftime("%Y-%m-%d %H:%M:%S"), code, births).write(settings.store.work)
-    if executor == "debug":
-        for job in jobs:
-            job.result()
     return number
 
 
 def hand_over(tasks: list[Any], executor: str, logs: Path, cluster: Cluster) -> list[Any]:
     """Give tasks to submitit as one array; its jobs. Raises UserError with the cluster's own words."""
+    known = set(logs.glob("*"))
     try:
         pool = make_executor(executor, logs, cluster)
-        with contextlib.redirect_stderr(io.StringIO()), pool.batch():  # it prints what it raises
+        with silent(), pool.batch():
             return [pool.submit(task) for task in tasks]
     except Exception as error:  # submitit's own kinds, and RuntimeError where srun is missing
+        for left in set(logs.glob("*")) - known:
+            left.unlink()
         words = [line for line in str(error).splitlines() if line.strip()]
         raise UserError(f"--executor {executor}: the submission was refused ({' '.join(words[-1:])[:200]}); check the "
                         "keys of --slurm and that the cluster answers (sinfo)") from None
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Keep submitit from printing what it raises, and local tasks from holding on to this process's output: whoever
+    reads it through a pipe would wait for their end."""
+    kept, nowhere = {number: os.dup(number) for number in (1, 2)}, os.open(os.devnull, os.O_WRONLY)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            for number in kept:
+                os.dup2(nowhere, number)
+            yield
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
 
 
 def make_executor(executor: str, logs: Path, cluster: Cluster) -> Any:
     """submitit's executor, told what each task needs."""
     import submitit
 
-    options: dict[str, Any] = {"slurm_max_num_timeout": cluster.max_requeues} if executor == "slurm" else {}
-    pool = submitit.AutoExecutor(folder=logs, cluster=executor, **options)
+    pool = submitit.AutoExecutor(folder=logs, cluster=executor, **{f"{executor}_max_num_timeout": cluster.max_requeues})
     pool.update_parameters(name="fer_bench", timeout_min=cluster.timeout_min, cpus_per_task=cluster.cpus_per_task,
                            gpus_per_node=cluster.gpus_per_node)
     if executor != "slurm":
@@ -95,6 +118,7 @@ def make_executor(executor: str, logs: Path, cluster: Cluster) -> Any:
               "constraint": cluster.constraint, "setup": list(cluster.setup) or None}
     pool.update_parameters(
         slurm_array_parallelism=cluster.array_parallelism, slurm_signal_delay_s=cluster.signal_delay_s,
+        slurm_srun_args=[f"--cpus-per-task={cluster.cpus_per_task}"],  # since Slurm 22.05 srun must be told again
         **({"mem_gb": cluster.mem_gb} if cluster.mem_gb else {}),
         **{f"slurm_{key}": value for key, value in wanted.items() if value is not None})
     return pool
@@ -121,18 +145,18 @@ def absolute(request: Request) -> Request:
     def whole(name: str) -> str:
         kind, colon, place = name.partition(":")
         if colon and kind in ("folder", "csv"):
-            return f"{kind}:{Path(place).expanduser().resolve()}"
-        return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
+            return f"{kind}:{Path(place).expanduser().absolute()}"
+        return str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name
 
-    def resolved(path: Path | None) -> Path | None:
-        return path.expanduser().resolve() if path is not None else None
+    def complete(path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path is not None else None
 
     weights = request.weights
     if weights not in ("none", "imagenet"):
-        weights = str(Path(weights).expanduser().resolve())
+        weights = str(Path(weights).expanduser().absolute())
     return replace(
-        request, cache=request.cache.expanduser().resolve(), root=resolved(request.root), weights=weights,
-        noise_list=resolved(request.noise_list), plugins=tuple(path.resolve() for path in request.plugins),
+        request, cache=request.cache.expanduser().absolute(), root=complete(request.root), weights=weights,
+        noise_list=complete(request.noise_list), plugins=tuple(path.absolute() for path in request.plugins),
         protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(whole, request.datasets)),
         recipe=whole(request.recipe) if request.recipe else None)
 

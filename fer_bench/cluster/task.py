@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from fer_bench.plan import Plan, Request, make_plans
 from fer_bench.settings import Settings
 
 SIGNAL = signal.SIGUSR2  # what submitit has the cluster send before it takes the machine away
+LINGER_SECONDS = 60.0  # after SIGTERM, for the cluster to end the task: one that ends by itself would count as complete
 
 
 class CodeChanged(Exception):
@@ -35,7 +37,8 @@ def fingerprints(plans: list[Plan]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Task(submitit.helpers.Checkpointable):
-    """What submitit stores and calls. number of tasks; code, runs: fingerprints and ids at submission."""
+    """What submitit stores and calls. number of tasks; code, runs: fingerprints and ids at submission;
+    gpus: CUDA_VISIBLE_DEVICES there, None if it was not set."""
 
     request: Request
     settings: Settings
@@ -43,6 +46,7 @@ class Task(submitit.helpers.Checkpointable):
     tasks: int
     code: dict[str, str]
     runs: tuple[str, ...]
+    gpus: str | None = None
 
     def __call__(self) -> dict[str, int]:
         """Work until the list is walked or the time is over; returns how many runs ended in which way."""
@@ -51,6 +55,7 @@ class Task(submitit.helpers.Checkpointable):
         from fer_bench.worker import check_networks, loadable, work
 
         after_fork_ignore_the_signal()
+        self.see_gpus()
         plans = make_plans(self.request, print)
         self.refuse_other_code(plans)
         self.refuse_other_runs(plans)
@@ -65,6 +70,12 @@ class Task(submitit.helpers.Checkpointable):
             display.line("told to stop: every finished epoch is on disk, the runs are given back")
             told()  # submitit's own handler: it queues this task again and ends the process
         return dict(display.outcome())
+
+    def see_gpus(self) -> None:
+        """submitit hides all GPUs from local tasks that ask for none; here they see what the submission saw."""
+        if os.environ.get("SUBMITIT_EXECUTOR") == "local" and os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+            os.environ.update({} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": self.gpus})
 
     def refuse_other_code(self, plans: list[Plan]) -> None:
         """Raise CodeChanged if anything that can change a number differs from the submission."""
@@ -86,15 +97,21 @@ class Task(submitit.helpers.Checkpointable):
 
 
 def listen(run: Callable[[Callable[[], bool]], None]) -> Callable[[], Any] | None:
-    """Call ``run`` with a function that says whether the signal has come; returns the handler that was there before, to
-    be called now, if it has. Nothing is interrupted in the middle: steps are short."""
-    came: list[tuple[Any, ...]] = []
-    before = signal.signal(SIGNAL, lambda *arguments: came.append(arguments))
+    """Call ``run`` with a function that says whether a signal has come; returns what is to be called now, if one has:
+    after SIGNAL the handler that was there before. SIGTERM (scancel, or preemption without notice) alone means that the
+    task is ended in a moment. Nothing is interrupted in the middle: steps are short."""
+    came: dict[int, tuple[Any, ...]] = {}
+    before = {number: signal.signal(number, lambda *arguments: came.setdefault(arguments[0], arguments))
+              for number in (SIGNAL, signal.SIGTERM)}
     try:
         run(lambda: bool(came))
     finally:
-        signal.signal(SIGNAL, before)
-    return (lambda: before(*came[0])) if came and callable(before) else None
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    again = before[SIGNAL]
+    if SIGNAL in came and callable(again):
+        return lambda: again(*came[SIGNAL])
+    return (lambda: time.sleep(LINGER_SECONDS)) if came else None
 
 
 def after_fork_ignore_the_signal() -> None:

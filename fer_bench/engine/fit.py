@@ -19,7 +19,8 @@ KEPT = 4  # trainers whose recorded steps a lane keeps for later runs of the sam
 
 def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None],
             warn: Callable[[str], None]) -> Generator[None, None, Row]:
-    """Train and evaluate one run, resuming from ``folder`` if it was begun there; pauses after each step.
+    """Train and evaluate one run, resuming from ``folder`` if it was begun there; pauses after each step
+    and between the parts of an evaluation, so that whoever drives it can give signs of life.
 
     ``report`` gets one row after each epoch. Returns the record's parts "result", "diagnosis" and "cost".
     Raises NotFinite with epoch and step when the loss is not finite.
@@ -34,12 +35,15 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
         start = time.perf_counter()
         row = {"epoch": epoch + 1, **(yield from trainer.train_epoch(epoch))}
         trained = time.perf_counter() - start
+        yield
         logits = trainer.predict("test")
+        yield
         if not np.isfinite(logits).all():
             raise NotFinite(f"the logits are not finite after epoch {epoch + 1}")
         row |= evaluate(logits, inputs.data.test.true) | trainer.diagnose()
         curve.append(row)
         seconds.append([trained, time.perf_counter() - start - trained])
+        yield  # whoever was put to sleep until another process took the run over must not write its checkpoint
         checkpoint.save(folder, {"id": inputs.id, **trainer.state(), "curve": curve, "seconds": seconds})
         report({**row, "images_per_second": len(trainer.data) / trained})
     if not len(logits):  # all epochs were done before; only the record was missing
