@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import timm
 import torch
-from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from fer_bench.errors import UserError, near
+from fer_bench.slim import WIDTHS, SlimResNet
 
-# Slim ResNet-10 for small faces: a deep 3x3 stem, no max-pooling, four BasicBlocks of width, 2 width, 4 width, 8 width.
-SLIM = {"resnet10-w16": 16, "resnet10-w24": 24, "resnet10-w32": 32}
 WRAPPERS = ("state_dict", "model")
 PREFIXES = ("module.", "backbone.")
 CLASSIFIERS = ("fc.", "feature.", "classifier.", "head.")  # feature.: the 256-d layer of the ijba_res18 checkpoints
@@ -47,16 +44,13 @@ class Backbone(nn.Module):
 
 
 def make_trunk(name: str, channels: int, pretrained: bool = False) -> nn.Module:
-    """A timm network without its classifier, whose ``forward_features`` gives [B, D, h, w]."""
-    if name in SLIM:
-        width = SLIM[name]
-        trunk: nn.Module = ResNet(cast(Any, BasicBlock), (1, 1, 1, 1), num_classes=0, in_chans=channels,
-                                  stem_type="deep", stem_width=width // 2,
-                                  channels=(width, 2 * width, 4 * width, 8 * width))
-        trunk.maxpool = nn.Identity()
-        return trunk
+    """A network without its classifier, ours or timm's, whose ``forward_features`` gives [B, D, h, w]."""
+    if name in WIDTHS:
+        return SlimResNet(WIDTHS[name], channels)
+    import timm
+
     if not timm.is_model(name):
-        raise UserError(f"unknown backbone '{name}': {near(name, [*SLIM, *timm.list_models()])}")
+        raise UserError(f"unknown backbone '{name}': {near(name, [*WIDTHS, *timm.list_models()])}")
     try:
         network: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=channels)
     except Exception as error:

@@ -7,6 +7,7 @@ import os
 import pytest
 import torch
 from safetensors.torch import save_file
+from timm.models.resnet import BasicBlock, ResNet
 
 from fer_bench.errors import UserError
 from fer_bench.nets import backbone_maker, make_trunk, read_checkpoint
@@ -135,6 +136,29 @@ def test_slim_networks_have_the_promised_shapes(name, channels, dim):
     maps = net.features(torch.zeros(2, channels, 48, 48))
     assert maps.shape == (2, dim, 6, 6) or maps.shape == (2, dim, 3, 3)
     assert net.embed(torch.zeros(2, channels, 48, 48)).shape == (2, net.dim) == (2, dim)
+
+
+@pytest.mark.parametrize(("name", "width", "channels"), [("resnet10-w16", 16, 1), ("resnet10-w24", 24, 3)])
+def test_slim_networks_are_timm_s_bit_for_bit(name, width, channels):
+    torch.manual_seed(3)
+    ours = make_trunk(name, channels)
+    torch.manual_seed(3)
+    theirs = ResNet(BasicBlock, (1, 1, 1, 1), num_classes=0, in_chans=channels, stem_type="deep",
+                    stem_width=width // 2, channels=(width, 2 * width, 4 * width, 8 * width))
+    theirs.maxpool = torch.nn.Identity()
+    state = theirs.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    assert all(torch.equal(value, state[key]) for key, value in ours.state_dict().items())
+    for block in (ours.layer2[0], theirs.layer2[0]):  # zero at first: a block that is only its shortcut shows little
+        torch.nn.init.constant_(block.bn2.weight, 0.7)
+    images = torch.randn(4, channels, 48, 48)
+    assert torch.equal(ours.forward_features(images), theirs.forward_features(images))
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        one.grad = other.grad = None
+    ours.forward_features(images).square().mean().backward()
+    theirs.forward_features(images).square().mean().backward()
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert ours.num_features == theirs.num_features
 
 
 def test_logits_are_the_head_of_the_mean_features():

@@ -65,7 +65,7 @@ def sharing_advice(sharing: Sharing, cores: int) -> str:
 
 def kin(backbone: str) -> list[Recipe]:
     """The recipes whose network is of the same kind, slim or not: what is measured with one says something of them."""
-    from fer_bench.nets import SLIM
+    from fer_bench.slim import WIDTHS
 
     recipes = [load_recipe(name) for name in recipe_names()]
-    return [r for r in recipes if (r.backbone in SLIM) == (backbone in SLIM)]
+    return [r for r in recipes if (r.backbone in WIDTHS) == (backbone in WIDTHS)]
