@@ -50,8 +50,7 @@ def main() -> None:
         complete(options, found["device"])
         base = Job("", device=options.device, size=options.size, batch=options.batch, workers=options.workers,
                    folder=f"{scratch}/faces", epochs=options.epochs)
-        found["settings"] = {key: str(value) if isinstance(value, Path) else value
-                             for key, value in vars(options).items()}
+        found["settings"] = {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
         say(f"making {options.faces or 'RAF-DB-sized'} faces")
         found["faces"] = once(replace(base, kind="faces", faces=options.faces), BUILD_SECONDS)
         rows = make_rows(base, partial(wanted, options.only))

@@ -1,7 +1,7 @@
 """Slim ResNet-10 for small faces, the network of the quick recipes: a deep 3x3 stem, no max-pooling, four blocks.
 
 The same weights, names and bits as timm's ResNet with these settings (tests/test_nets.py), without timm's import, which
-with torchvision's is a fifth of the time to a quick run's first step (docs/speed.md).
+brings torchvision's and is a good part of the time to a quick run's first step (docs/decisions.md).
 """
 
 from __future__ import annotations
