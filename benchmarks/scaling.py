@@ -53,7 +53,8 @@ def main(words: Sequence[str] | None = None, sizes: Sizes | None = None) -> int:
     """Measure what was asked for; returns the exit status. ``sizes`` replaces the sizes of parts, for tests."""
     options = parse(words)
     chosen = {**(SMALL if options.small else SIZES), **(sizes or {})}
-    found: dict[str, Any] = {**ask("scaling_parts:about"), "settings": {k: str(v) for k, v in vars(options).items() if k not in ("out", "scratch")},
+    settings = {key: str(value) for key, value in vars(options).items() if key not in ("out", "scratch")}
+    found: dict[str, Any] = {**ask("scaling_parts:about"), "settings": settings,
                              "load_average": [os.getloadavg()[0]], "points": [], "affectnet": None}
     begun = time.perf_counter()
 
