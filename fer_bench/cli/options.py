@@ -39,7 +39,7 @@ def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
 def check_device(name: str) -> None:
     """Raise UserError unless ``name`` could be a device; whether it is there is known where the run begins."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", name):
-        raise UserError(f"--device {name}: {near(name, ['auto', 'cpu', 'cuda', 'cuda:0'])}")
+        raise UserError(f"--device {name}: no such kind; expected auto, cpu, cuda or a numbered one such as cuda:1")
 
 
 def check_together(submitted: bool, of_a_submission: dict[str, bool], of_this_process: dict[str, bool]) -> None:
