@@ -89,7 +89,7 @@ class TwoViewLoss:
     def __call__(self, logits: Tensor, mirrored: Tensor, labels: Tensor) -> Tensor:
         weight = self.method.weight(logits.softmax(1), labels, self.clock).detach()
         cross_entropy = ((1 + weight) * F.cross_entropy(logits, labels, reduction="none")).mean()
-        consistency = self.method.consistency(logits, mirrored)
+        consistency = self.method.apart(logits, mirrored).mean()
         loss: Tensor = self.method.lam * cross_entropy + (1 - self.method.lam) * consistency
         return loss
 

@@ -17,9 +17,9 @@ from fer_bench.errors import UserError
 from fer_bench.plan import (
     Plan,
     Request,
-    all_methods,
     cached_pack,
     expand,
+    expand_methods,
     general_protocols,
     make_plans,
     prepared,
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 def make_request(*, method: str, protocol: str, dataset: str, seeds: str, **rest: Any) -> Request:
     """A request from the words of the command line."""
     plugins: tuple[Path, ...] = rest.get("plugins", ())
-    return Request(methods=expand("method", method, lambda: all_methods(plugins)),
+    return Request(methods=expand_methods(method, plugins),
                    protocols=expand("protocol", protocol, general_protocols),
                    datasets=expand("dataset", dataset, lambda: ("synthetic",)),
                    seeds=tuple(parse_seeds(seeds)), **rest)

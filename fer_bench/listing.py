@@ -34,8 +34,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
-    """Methods with paper and hyper-parameters."""
-    table = _table("methods", "name", "paper", "family", "CUDA graph", "hyper-parameters (--set name=value)")
+    """Methods with paper, needs, cost in forward passes for each training face, and hyper-parameters."""
+    table = _table("methods", "name", "paper", "year", "family", "needs", "passes", "CUDA graph",
+                   "hyper-parameters (--set name=value)")
     found, problems = methods(plugins)
     first: dict[tuple[Path, str], MethodInfo] = {}
     for info in found.values():
@@ -45,10 +46,20 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
         values = ", ".join(f"{name}={default}" for name, default in own.items())
         graph = f"no: {info.not_capturable}" if info.not_capturable else "yes"
         values = values if base is info else f"as {base.name}, but {values}"
-        table.add_row(info.name, info.paper, info.family, graph, values)
+        table.add_row(info.name, info.paper, str(info.year or ""), info.family, ", ".join(info.needs),
+                      f"{info.passes:g}", graph, values)
     for problem in problems:
         say(problem)
     return table
+
+
+def methods_in_markdown(plugins: tuple[Path, ...], results: Path, say: Say) -> str:
+    """docs/methods.md: every method with its formula, cost, published numbers and what it does here."""
+    from fer_bench.methods_page import page
+    from fer_bench.store import read_records
+    from fer_bench.tables.published import read_published
+
+    return page(list(methods(plugins)[0].values()), read_published(), read_records(results, say))
 
 
 def protocol_table() -> Table:

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+# What a method may need beyond a batch and one network, as ``register(needs=...)`` declares it
+NEEDS = ("second view", "2 networks", "3 networks", "per-sample state", "sweeps", "own order", "noise rate")
 Sweep = Callable[[Callable[[Tensor, Tensor], None]], None]
 
 
@@ -67,6 +69,8 @@ class Context:
     """What a method is told when it is built.
 
     labels: int64 [N], the given labels of the training set (a copy). class_counts: int64 [C], counts of them.
+    image_shape: channels, height and width of the images that ``loss`` gets.
+    noise_rate: the true share of wrong labels, told only to a method whose hyper-parameter ``oracle_rate`` is true.
     """
 
     num_classes: int
@@ -75,17 +79,26 @@ class Context:
     epochs: int
     steps_per_epoch: int
     make_backbone: Callable[[], nn.Module]
+    image_shape: tuple[int, int, int] = (3, 224, 224)
+    noise_rate: float | None = None
 
     @property
     def num_samples(self) -> int:
         """N, the number of training faces."""
         return len(self.labels)
 
+    def map_shape(self, net: Any) -> tuple[int, int, int]:
+        """D, h and w of a network's feature maps of the run's images."""
+        with torch.no_grad():
+            maps = net.eval().features(torch.zeros(1, *self.image_shape, device=next(net.parameters()).device))
+        net.train()
+        return tuple(maps.shape[1:])
+
     def backbone(self) -> Any:
         """A fresh network (``nets.Backbone``): ``net(images)`` [B, C], ``net.embed(images)`` [B, D],
         ``net.features(images)`` [B, D, h, w], ``net.head`` Linear(D, C), ``net.dim`` D.
 
-        The first call of a run starts from the same weights for every method of that seed.
+        The n-th call of a run starts from the same weights for every method of that seed.
         """
         return self.make_backbone()
 
@@ -118,7 +131,13 @@ class Method(nn.Module):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
 
     def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
-        """Called before each epoch; ``sweep(fn)`` calls ``fn(images, index)`` over the plain training faces."""
+        """Called before each epoch; ``sweep(fn)`` calls ``fn(images, index)`` over the plain training faces,
+        in evaluation mode. No part of a step: the clock may be read here and in ``order``."""
+
+    def order(self, clock: Clock, generator: torch.Generator) -> Tensor | None:
+        """Which faces the coming epoch visits: int64 [N] on the CPU, rows of the training set, repeats allowed; a
+        function of the clock and the generator. None: each face once, in an order that all methods of a seed share."""
+        return None
 
     def after_step(self, clock: Clock) -> None:
         """Called after each optimiser step, without gradients: moving averages and the like."""

@@ -10,6 +10,9 @@ from typing import Any
 
 from fer_bench.code import code_hash
 from fer_bench.errors import UserError, near
+from fer_bench.paths import PACKAGE
+
+PARTS = "fer_bench.parts."
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,25 @@ class MethodInfo:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     paper_recipe: dict[str, Any] = field(default_factory=dict)
     not_capturable: str = ""
+    needs: tuple[str, ...] = ()
+    passes: float = 1.0
+    doc: str = ""
 
     @property
     def code(self) -> str:
-        """Fingerprint of the method's file and of the modules beside it that it imports, 12 hex digits."""
+        """Fingerprint of the method's file and of what it imports beside it and from fer_bench.parts, 12 hex digits."""
         return code_hash([self.file, *neighbours(self.file)])
 
 
 def neighbours(file: Path) -> list[Path]:
-    """The Python files in the same folder that a file imports by name; not what those import in turn."""
+    """The Python files in the same folder, and the modules of fer_bench.parts, that a file imports by name; not what
+    those import in turn."""
     nodes = list(ast.walk(ast.parse(file.read_bytes())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    found = (file.with_name(name.split(".")[-1] + ".py") for name in sorted(names))
-    return [path for path in found if path.is_file() and path != file]
+    found = [file.with_name(name.split(".")[-1] + ".py") for name in sorted(names)]
+    parts = [PACKAGE / "parts" / f"{name.split('.')[2]}.py" for name in sorted(names) if name.startswith(PARTS)]
+    return [path for path in found if path.is_file() and path != file] + [path for path in parts if path.is_file()]
 
 
 @cache
@@ -85,7 +93,8 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
                 raise UserError(f"{path}: preset of '{name}' names '{key}': {near(key, parameters)}")
         own = {k: Parameter(preset.get(k, p.default), p.kind, p.choices) for k, p in parameters.items()}
         infos.append(MethodInfo(str(name), path, node.name, given.get("paper", ""), given.get("year", 0),
-                                given.get("family", "other"), module_doc.split("\n")[0], own, recipe, reason))
+                                given.get("family", "other"), module_doc.split("\n")[0], own, recipe, reason,
+                                tuple(given.get("needs", ())), float(given.get("passes", 1)), module_doc))
     return infos
 
 

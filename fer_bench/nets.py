@@ -33,6 +33,30 @@ class Backbone(nn.Module):
             maps: Tensor = self.trunk.forward_features(images)  # type: ignore[operator]
         return maps.float()
 
+    def features_and_input(self, images: Tensor, stage: str) -> tuple[Tensor, Tensor]:
+        """``features``, and what a stage ("layer2", "layer4") was given on the way: where branches begin."""
+        given: list[Tensor] = []
+        hook = self.stages(stage)[0].register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+        try:
+            maps = self.features(images)
+        finally:
+            hook.remove()
+        return maps, given[0]
+
+    def stages(self, first: str) -> nn.Sequential:
+        """The network's own stages from ``first`` to the last. Raises UserError where there are no such stages."""
+        names = [f"layer{number}" for number in range(int(first[-1]), 5)]
+        if not all(hasattr(self.trunk, name) for name in names):
+            raise UserError(f"this method needs a network with stages {', '.join(names)}, such as resnet18; choose one "
+                            "with --set-recipe backbone=NAME")
+        return nn.Sequential(*(getattr(self.trunk, name) for name in names))
+
+    def branch(self, stages: nn.Module, given: Tensor) -> Tensor:
+        """What (a copy of) the last stages make of ``given``, float32 [B, D, h, w]."""
+        with torch.autocast(given.device.type, torch.bfloat16, enabled=self.bf16):
+            maps: Tensor = stages(given)
+        return maps.float()
+
     def embed(self, images: Tensor) -> Tensor:
         """Globally averaged features, float32 [B, D]."""
         return self.features(images).mean((2, 3))

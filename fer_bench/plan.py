@@ -13,7 +13,7 @@ import numpy as np
 from fer_bench.code import engine_hash
 from fer_bench.data.catalog import open_dataset
 from fer_bench.data.pack import Pack
-from fer_bench.errors import UserError, near
+from fer_bench.errors import UserError, near, unknown
 from fer_bench.method_source import MethodInfo
 from fer_bench.prepare import Prepared, prepare
 from fer_bench.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
@@ -100,15 +100,26 @@ def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[st
     return tuple(dict.fromkeys(known() if names == ["all"] else names))
 
 
+def expand_methods(text: str, plugins: Iterable[Path]) -> tuple[str, ...]:
+    """``expand`` for methods, where "family:noise" means all of a family. Raises UserError for a family without any."""
+    found = methods(plugins)[0]
+    families = {info.family for info in found.values()}
+    names: list[str] = []
+    for name in expand("method", text, lambda: found):
+        kind, colon, family = name.partition(":")
+        if not (colon and kind == "family"):
+            names.append(name)
+        elif family in families:
+            names += [name for name, info in found.items() if info.family == family]
+        else:
+            raise unknown("family", family, families)
+    return tuple(dict.fromkeys(names))
+
+
 def general_protocols() -> list[str]:
     """What ``--protocol all`` means: the protocols that need nothing but the dataset's own labels."""
     own = ("list", "column")
     return [name for name in protocol_names() if (noise := load_protocol(name).noise) is None or noise.kind not in own]
-
-
-def all_methods(plugins: Iterable[Path]) -> list[str]:
-    """What ``--method all`` means; files that cannot be read are left out (``make_plans`` names them)."""
-    return list(methods(plugins)[0])
 
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:

@@ -121,9 +121,9 @@ def watched(trainer: Trainer, wait: Callable[[], None]) -> Stopwatch:
     """Let a stopwatch bracket the parts of the trainer's steps, views that a loss asks for included."""
     watch, view = Stopwatch(wait), trainer.data.view
 
-    def timed_view(number: int, index: torch.Tensor) -> torch.Tensor:
+    def timed_view(*which: Any) -> torch.Tensor:
         with watch("data"):
-            return view(number, index)
+            return view(*which)
 
     trainer.phase, trainer.data.view = watch, timed_view  # type: ignore[method-assign, assignment]
     return watch

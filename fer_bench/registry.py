@@ -22,10 +22,13 @@ T = TypeVar("T", bound=type)
 
 
 def register(
-    name: str, *, paper: str = "", year: int = 0, family: str = "other", preset: dict[str, Any] | None = None
+    name: str, *, paper: str = "", year: int = 0, family: str = "other", preset: dict[str, Any] | None = None,
+    needs: tuple[str, ...] = (), passes: float = 1,
 ) -> Callable[[T], T]:
     """Put a method under a name; a second ``register`` with a ``preset`` of hyper-parameters names a variant.
 
+    needs: what it uses beyond a batch and one network, of method.NEEDS. passes: what its training costs for each
+    face, in forward passes of one network; both are shown by ``list methods`` and checked by the tests.
     All arguments must be literals: they are read from the source, not from this call.
     """
     return lambda cls: cls

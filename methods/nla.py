@@ -9,7 +9,8 @@ Paper and code (jungyu0413/NLA at b86f31f; the paper's tables and typeset equati
 - w: loss.py:9-54 is a density (peak .249 / .577); the authors' V-NAW code has exp(-d/2), peak 1: `density=peak1`.
 - means: a summary of the paper calls them epoch-dependent; the code keeps them constant and moves Sigma_true only.
 - the code keeps the best overall and best mean on the test set separately; here both come from one epoch.
-`nla-released` is what the official code computes; `naw` has no consistency, `jsd` no weighting.
+`nla-released` is what the official code computes. Ablations: weighting or not, consistency by JSD, L1 of the
+probabilities, attention maps as in EAC (`cam`), or none: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`.
 """
 
 import math
@@ -20,14 +21,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.class_maps import class_maps, maps_apart
 from fer_bench.registry import register
 
 
-@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer")
-@register("nla-released", paper="Lee et al., AAAI 2025, official code", year=2025, family="fer",
+@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer", passes=2)
+@register("nla-released", paper="Lee et al., AAAI 2025, official code", year=2025, family="fer", passes=2,
           preset={"jsd": "sum", "middle": "logits", "detach_weight": False})
-@register("naw", paper="Lee et al., AAAI 2025, weighting only", year=2025, family="fer", preset={"regulariser": "none"})
-@register("jsd", paper="Lee et al., AAAI 2025, consistency only", year=2025, family="fer", preset={"weighting": "none"})
+@register("naw", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "none"})
+@register("jsd", paper="NLA, ablation", year=2025, family="fer", preset={"weighting": "none"}, passes=2)
+@register("naw-l1", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "l1"}, passes=2)
+@register("naw-cam", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "cam"}, passes=2)
+@register("l1", paper="NLA, ablation", year=2025, family="fer", passes=2,
+          preset={"regulariser": "l1", "weighting": "none"})
+@register("cam", paper="NLA, ablation", year=2025, family="fer", passes=2,
+          preset={"regulariser": "cam", "weighting": "none"})
 class NLA(Method):
     paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 1e-4, "epochs": 60}
 
@@ -39,7 +47,7 @@ class NLA(Method):
         weighting: Literal["naw", "none"] = "naw",
         density: Literal["normalised", "peak1"] = "normalised",
         detach_weight: bool = True,
-        regulariser: Literal["jsd", "l1", "none"] = "jsd",
+        regulariser: Literal["jsd", "l1", "cam", "none"] = "jsd",
         jsd: Literal["mean", "sum"] = "mean",
         middle: Literal["probabilities", "logits"] = "probabilities",
         slope: float = 15.0,
@@ -59,16 +67,17 @@ class NLA(Method):
         self.std_true, self.std_false = (std_true_major, std_true_minor), (std_false_major, std_false_minor)
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
-        logits = self.net(batch.images)
+        maps = self.net.features(batch.images)
+        logits = self.net.head(maps.mean((2, 3)))
         cross_entropy = F.cross_entropy(logits, batch.labels, reduction="none")
         if self.weighting == "naw":
             weight = self.weight(logits.softmax(1), batch.labels, clock)
             batch.log(weight=weight)
             cross_entropy = (1 + (weight.detach() if self.detach_weight else weight)) * cross_entropy
         loss = self.lam * cross_entropy.mean()
-        if self.regulariser != "none":
-            # two passes, as in the code: each has its own batch statistics
-            loss = loss + (1 - self.lam) * self.consistency(logits, self.net(batch.images.flip(-1)))
+        if self.regulariser != "none":  # two passes, as in the code: each has its own batch statistics
+            mirrored = self.net.features(batch.images.flip(-1))
+            loss = loss + (1 - self.lam) * self.consistency(logits, maps, mirrored)
         return loss
 
     def weight(self, probabilities: Tensor, labels: Tensor, clock: Clock) -> Tensor:
@@ -90,15 +99,22 @@ class NLA(Method):
         shape = torch.exp(-0.5 * (a * dx * dx - 2 * c * dx * dy + a * dy * dy) / determinant)
         return shape if self.density == "peak1" else shape / (2 * torch.pi * determinant.sqrt())
 
-    def consistency(self, logits: Tensor, mirrored: Tensor) -> Tensor:
-        """Disagreement of a face and its mirror image, logits [B, C] each; mean or sum over the batch."""
+    def consistency(self, logits: Tensor, maps: Tensor, mirrored: Tensor) -> Tensor:
+        """Disagreement of faces, logits [B, C], and their mirror images, maps [B, D, h, w]; mean or sum over them."""
+        if self.regulariser == "cam":
+            weight = self.net.head.weight
+            apart = maps_apart(class_maps(maps, weight), class_maps(mirrored, weight)).mean(1)
+        else:
+            apart = self.apart(logits, self.net.head(mirrored.mean((2, 3))))
+        return apart.sum() if self.jsd == "sum" else apart.mean()
+
+    def apart(self, logits: Tensor, mirrored: Tensor) -> Tensor:
+        """Disagreement of predictions, per face: [B] of logits [B, C] each."""
         log_p, log_q = logits.log_softmax(1), mirrored.log_softmax(1)
         if self.regulariser == "l1":
-            per_face = (log_p.exp() - log_q.exp()).abs().sum(1)
-        elif self.middle == "logits":
+            return (log_p.exp() - log_q.exp()).abs().sum(1)
+        if self.middle == "logits":
             log_m = ((logits + mirrored) / 2).log_softmax(1)
-            per_face = (log_m.exp() * (log_m - (log_p + log_q) / 2)).sum(1)
-        else:
-            log_m = torch.logaddexp(log_p, log_q) - math.log(2)
-            per_face = ((log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)) / 2).sum(1)
-        return per_face.sum() if self.jsd == "sum" else per_face.mean()
+            return (log_m.exp() * (log_m - (log_p + log_q) / 2)).sum(1)
+        log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+        return ((log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)) / 2).sum(1)

@@ -19,7 +19,7 @@ from fer_bench.method import Batch, Clock, Context, Method
 from fer_bench.registry import register
 
 
-@register("scn", paper="Wang et al., CVPR 2020", year=2020, family="fer")
+@register("scn", paper="Wang et al., CVPR 2020", year=2020, family="fer", needs=("per-sample state",))
 class SCN(Method):
     labels: Tensor  # int64 [N]; what SCN believes: the given labels at first
     paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 1e-3, "epochs": 70}

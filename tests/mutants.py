@@ -69,6 +69,22 @@ class DrawsOneNumberForAll(Plain):
         return {"noise": torch.rand(3, generator=generator)}
 
 
+@caught_by(must.check_order)
+class ShufflesWithoutTheGenerator(Plain):
+    def order(self, clock, generator):
+        return torch.randperm(len(self.labels))
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.labels = context.labels
+
+
+@caught_by(must.check_order)
+class VisitsHalf(Plain):
+    def order(self, clock, generator):
+        return torch.arange(47)
+
+
 @caught_by(must.check_other_seed_other_loss)
 class IgnoresTheData(Plain):
     def loss(self, batch, clock):

@@ -88,7 +88,7 @@ def test_a_result_has_every_field_of_a_record(tmp_path):
     assert set(result["last"]) == {"epoch", "overall", "mean", "macro_f1", "nll", "ece", "recall"}
     assert [row["epoch"] for row in rows] == [row["epoch"] for row in result["curve"]] == [1, 2, 3]
     assert {"loss", "lr", "overall"} <= set(result["curve"][0])
-    assert {"seconds", "training_seconds", "images_per_second", "parameters", "peak_memory_bytes",
+    assert {"seconds", "training_seconds", "images_per_second", "parameters", "forward_passes", "peak_memory_bytes",
             "engine", "why_not_faster"} == set(parts["cost"])
 
 

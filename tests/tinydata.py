@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_bench.engine.data import TrainingData
+from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.device import settle
 from fer_bench.engine.evaluate import Evaluation
 from fer_bench.engine.fit import finish, fit
@@ -97,6 +97,9 @@ class PlainBackbone(Backbone):
     def features(self, images: Tensor) -> Tensor:
         return self.trunk.forward_features(images).float()
 
+    def branch(self, stages: Any, given: Tensor) -> Tensor:
+        return stages(given).float()
+
 
 def plain_backbone() -> PlainBackbone:
     return PlainBackbone(make_trunk(RECIPE.backbone, len(RECIPE.mean)), len(CLASSES), bf16=False)
@@ -122,7 +125,9 @@ def train_epoch(trainer: Trainer, epoch: int) -> Row:
 
 def batches(data: TrainingData, method: Any, epoch: int) -> Iterator[Batch]:
     """The batches of an epoch, one after the other."""
-    data.begin(method, epoch)
+    clock = make_clock(epoch + 1, data.steps, CPU)
+    set_clock(clock, epoch * data.steps)
+    data.begin(method, epoch, clock)
     for step in range(data.steps):
         data.seek(step)
         yield data.batch(data.size(step))
@@ -137,7 +142,7 @@ def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:
     """The first ``size`` training faces as one batch."""
     index, data = torch.arange(size), trainer.data
     draws = trainer.method.draw(generator("method", 0, epoch, 0), size)
-    return Batch(data.view(0, index), data.labels[index], index, draws, lambda: data.view(1, index))
+    return Batch(data.view(0, index, index), data.labels[index], index, draws, lambda: data.view(1, index, index))
 
 
 def next_loss(trainer: Trainer) -> Tensor:

@@ -53,15 +53,22 @@ def table(
     print(commands.table(results, layout, format, select, filters, published, out, say))
 
 
-@app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods")
+@app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"
+                            "run_bench.py list methods --markdown --results results/methods")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Methods only: as docs/methods.md.")] = False,
     plugin: Plugins = None,
+    results: Results = RESULTS,
 ) -> None:
     """List what there is to choose from."""
     from fer_bench import listing
 
     check_choice("list", what, ("all", *listing.KINDS))
+    if markdown:
+        check_choice("list --markdown", what, ("methods",))
+        print(listing.methods_in_markdown(tuple(plugin or ()), results, say), end="")
+        return
     listing.show(what, tuple(plugin or ()), say)
 
 

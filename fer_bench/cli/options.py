@@ -11,7 +11,7 @@ import typer
 
 from fer_bench.errors import UserError, near
 
-Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated, or 'all'.")]
+Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated; 'family:noise' or 'all'.")]
 Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'.")]
 Datasets = Annotated[str, typer.Option("--dataset", help="Datasets, comma-separated.")]
 Root = Annotated[Path | None, typer.Option("--data-root", help="Folder or .zip of the dataset.")]

@@ -30,9 +30,10 @@ class TrainingData:
         self.start = torch.zeros((), dtype=torch.int64, device=device)
         self.places = torch.arange(recipe.batch_size, device=device)
         self.draws: dict[str, Tensor] = {}  # what the method drew, by place in the order
-        self.views: dict[int, dict[str, Tensor]] = {}  # augmentation of each view that was asked for, by face
+        self.views: dict[int, dict[str, Tensor]] = {}  # augmentation of each view that was asked for, by place
         self.noise: dict[int, Tensor] = {}  # pixel noise of each view, of one batch
         self.step = 0
+        self.sweeps = 0  # made by the method
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,10 +47,14 @@ class TrainingData:
         """Faces in a batch."""
         return min(self.recipe.batch_size, len(self) - step * self.recipe.batch_size)
 
-    def begin(self, method: Method, epoch: int) -> None:
-        """Draw an epoch: a function of (seed, epoch) alone, the same for every method."""
+    def begin(self, method: Method, epoch: int, clock: Clock) -> None:
+        """Draw an epoch: a function of (seed, epoch) alone, the same for every method that has no order of its own."""
         self.epoch = epoch
-        self.order.copy_(torch.randperm(len(self), generator=generator("order", self.seed, epoch)))
+        own = method.order(clock, generator("method-order", self.seed, epoch))
+        if own is not None and own.shape != self.order.shape:
+            raise ValueError(f"{type(method).__name__}.order gave {tuple(own.shape)} rows, expected ({len(self)},)")
+        everyone = torch.randperm(len(self), generator=generator("order", self.seed, epoch))
+        self.order.copy_(everyone if own is None else own)
         for view in self.views:
             self.draw_view(view)
         drawn = [method.draw(generator("method", self.seed, epoch, step), self.size(step))
@@ -69,21 +74,21 @@ class TrainingData:
         place = self.places[:size] + self.start
         index = self.order[place]
         draws = {name: value[place] for name, value in self.draws.items()}
-        return Batch(self.view(0, index), self.labels[index], index, draws, lambda: self.view(1, index))
+        return Batch(self.view(0, index, place), self.labels[index], index, draws, lambda: self.view(1, index, place))
 
-    def view(self, view: int, index: Tensor) -> Tensor:
-        """Augmented faces of ``index``, float32 [B, C, S, S]."""
+    def view(self, view: int, index: Tensor, place: Tensor) -> Tensor:
+        """Augmented faces of ``index``, which stand at ``place`` in the order, float32 [B, C, S, S]."""
         if view not in self.views:
             self.draw_view(view)
         if self.recipe.augment.noise and view not in self.noise:
             self.noise[view] = torch.empty(self.recipe.batch_size, *self.images.shape, device=self.device)
             self.draw_noise(view)
-        draws = {name: value[index] for name, value in self.views[view].items()}
+        draws = {name: value[place] for name, value in self.views[view].items()}
         noise = self.noise[view][: len(index)] if view in self.noise else None
         return augment_batch(self.images[index], draws, self.recipe, noise)
 
     def draw_view(self, view: int) -> None:
-        """The augmentation of every face in this epoch."""
+        """The augmentation of every place of this epoch: a face that comes twice is augmented twice."""
         kept = self.views.setdefault(view, {})
         for name, value in draw_view(self.recipe, len(self), self.seed, self.epoch, view).items():
             kept[name] = put(kept.get(name), value, self.device)
@@ -97,6 +102,7 @@ class TrainingData:
         """What ``Method.begin_epoch`` gets: calls a function on the plain training faces, in evaluation mode."""
 
         def run(visit: Callable[[Tensor, Tensor], None]) -> None:
+            self.sweeps += 1
             method.eval()
             with torch.no_grad():
                 for index in torch.split(torch.arange(len(self), device=self.device), eval_batch(self.device)):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fer_bench.engine import checkpoint
+from fer_bench.engine.cost import cost
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Inputs, NotFinite, Row, Trainer
 from fer_bench.metrics import confusion_matrix, evaluate
@@ -30,7 +30,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
     curve, seconds = ([], []) if state is None else (state["curve"], state["seconds"])
     if state is not None:
         trainer.restore(state)
-    logits = np.zeros(0)
+    logits, done = np.zeros(0), inputs.recipe.epochs - len(curve)
     for epoch in range(len(curve), inputs.recipe.epochs):
         start = time.perf_counter()
         row = {"epoch": epoch + 1, **(yield from trainer.train_epoch(epoch))}
@@ -48,8 +48,9 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
         report({**row, "images_per_second": len(trainer.data) / trained})
     if not len(logits):  # all epochs were done before; only the record was missing
         logits = trainer.predict("test")
+        trainer.begin(inputs.recipe.epochs - 1)
     return {"result": result(curve, logits, inputs.data.test.true), "diagnosis": diagnosed(curve),
-            "cost": cost(trainer, seconds)}
+            "cost": cost(trainer, seconds, done)}
 
 
 def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None]) -> Row:
@@ -98,15 +99,3 @@ def diagnosed(curve: list[Row]) -> Row:
     """The last epoch's diagnosis; every epoch's is in the curve."""
     names = ("memorised", "corrected", "weight_auroc", "weight_ambiguity")
     return {name: curve[-1][name] for name in names if name in curve[-1]}
-
-
-def cost(trainer: Trainer, seconds: list[list[float]]) -> Row:
-    """Seconds of training and evaluation, images/s, how steps were run, parameters, and peak memory where the device
-    tells it. Times of a run that shared its device include the others' turns."""
-    training, evaluation = (sum(column) for column in zip(*seconds, strict=True))
-    device, method = trainer.device, trainer.method
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    return {"seconds": training + evaluation, "training_seconds": training,
-            "images_per_second": len(trainer.data) * len(seconds) / training,
-            "parameters": sum(p.numel() for p in method.parameters()), "peak_memory_bytes": peak,
-            "engine": trainer.lane.engine(method), "why_not_faster": trainer.lane.why_not(method)}

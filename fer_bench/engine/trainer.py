@@ -99,6 +99,7 @@ class Trainer:
             return False
         self.warn, self.data.seed = warn, inputs.seed
         self.data.labels.copy_(data.labels)
+        self.data.sweeps = 0
         self.logged = {}
         self.set_up(inputs)
         return True
@@ -121,7 +122,7 @@ class Trainer:
     def begin(self, epoch: int) -> None:
         """Draw an epoch and let the method look at the faces."""
         set_clock(self.clock, epoch * self.data.steps)
-        self.data.begin(self.method, epoch)
+        self.data.begin(self.method, epoch, self.clock)
         self.method.begin_epoch(self.clock, self.data.sweep(self.method))
 
     def advance(self, step: int) -> None:
@@ -193,9 +194,10 @@ def build_method(inputs: Inputs, labels: Tensor, steps: int) -> Method:
             built += 1
             return inputs.make_backbone()
 
-    classes = len(inputs.data.classes)
+    classes, faces = len(inputs.data.classes), inputs.data.train
+    rate = float((faces.given != faces.true).mean()) if inputs.parameters.get("oracle_rate") else None
     context = Context(classes, labels.clone(), torch.bincount(labels, minlength=classes), inputs.recipe.epochs, steps,
-                      backbone)
+                      backbone, (len(inputs.recipe.mean), inputs.recipe.image_size, inputs.recipe.image_size), rate)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key("init", inputs.seed))
         return inputs.method(context, **inputs.parameters)

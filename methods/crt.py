@@ -1,0 +1,50 @@
+"""cRT (Kang et al., ICLR 2020): learn features on all faces, then re-train the classifier on balanced ones.
+
+Cross-entropy throughout. From `start` of the epochs on (.8) the backbone is frozen, batch statistics included, the
+classifier begins anew from its first weights, and classes are drawn equally often. In the paper the second stage has
+a learning-rate schedule of its own; here the run's schedule goes on.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method, Sweep
+from fer_bench.parts.sampling import balanced_order
+from fer_bench.registry import register
+
+
+@register("crt", paper="Kang et al., ICLR 2020", year=2020, family="imbalance", needs=("own order",))
+class ClassifierRetraining(Method):
+    given: Tensor  # int64 [N], the given labels
+    first_weight: Tensor  # float32 [C, D], of the classifier before any training
+    first_bias: Tensor  # float32 [C]
+    not_capturable: ClassVar[str] = "the backbone is frozen in mid-run"
+
+    def __init__(self, context: Context, *, start: float = 0.8) -> None:
+        super().__init__(context)
+        self.start, self.frozen = start, False
+        self.register_buffer("given", context.labels.clone())
+        self.register_buffer("first_weight", self.net.head.weight.detach().clone())
+        self.register_buffer("first_bias", self.net.head.bias.detach().clone())
+
+    def second_stage(self, clock: Clock) -> bool:
+        return int(clock.epoch) >= self.start * clock.epochs
+
+    def order(self, clock: Clock, generator: torch.Generator) -> Tensor | None:
+        return balanced_order(self.given.cpu(), generator) if self.second_stage(clock) else None
+
+    def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
+        self.frozen = self.second_stage(clock)
+        if self.frozen and int(clock.epoch) - 1 < self.start * clock.epochs:  # its first epoch
+            with torch.no_grad():
+                self.net.head.weight.copy_(self.first_weight)
+                self.net.head.bias.copy_(self.first_bias)
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        self.net.trunk.train(not self.frozen)
+        with torch.set_grad_enabled(not self.frozen and torch.is_grad_enabled()):
+            features = self.net.embed(batch.images)
+        return F.cross_entropy(self.net.head(features), batch.labels)
