@@ -128,6 +128,17 @@ def test_gain_has_a_holm_adjusted_p() -> None:
     assert "+3.00 (p=.004)" in render(table)
 
 
+def test_cost_is_shown_once_it_was_counted() -> None:
+    old, new = runs("ce", [0.7]), runs("nla", [0.7, 0.8])
+    assert "passes" not in render(make_table([*old, *new], "comparison"), "markdown")
+    for one, passes in zip(new, (2.0, 2.1), strict=True):
+        one["cost"] = {**one["cost"], "forward_passes": passes}
+    text = render(make_table([*old, *new], "comparison"), "markdown")
+    assert re.search(r"\| nla +\|.*\| +2 \| +2\.[01] \|", text), text
+    assert re.search(r"\| ce +\|.*\| +1 \| +-- \|", text), text
+    assert "in forward passes of one network" in text
+
+
 def test_without_the_baseline_there_is_no_gain() -> None:
     table = make_table(runs("nla", [0.8, 0.9]), "comparison")
     assert "No gain: the baseline ce has no run here." in table.footnotes

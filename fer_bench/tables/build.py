@@ -71,7 +71,8 @@ class Grid:
     @cached_property
     def columns(self) -> list[tuple[Slot, Column]]:
         """The table's columns, each with its slot."""
-        shows = columns_of(self.layout, next(self.records()))
+        costs = any("forward_passes" in record.get("cost", {}) for record in self.records())
+        shows = [show for show in columns_of(self.layout, next(self.records())) if show[2] != "passes" or costs]
         places = [(slot, show) for slot in self.slots for show in shows]
         return [(slot, Column(slot.head, *show)) for slot, show in places]
 

@@ -49,6 +49,12 @@ def too_few_seeds(runs: Runs, select: str, metric: str) -> bool:
     return len(values) > 1 and not stats.can_separate(values)
 
 
+def passes_of(records: dict[int, Record]) -> float | None:
+    """Mean forward passes of one method's records; None for those of before they were counted."""
+    counted = [p for record in records.values() if (p := record.get("cost", {}).get("forward_passes")) is not None]
+    return stats.mean(counted) if counted else None
+
+
 def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, Cell]:
     """label -> cell of one column. Nothing is bold when so few seeds could not have shown a difference."""
     values = _by_seed(runs, select, metric)
@@ -72,5 +78,6 @@ def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, C
             gain,
             p,
             stats.mean(stats.differences(best[label], last[label])),
+            passes_of(runs[label]),
         )
     return cells

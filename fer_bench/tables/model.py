@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Record = dict[str, Any]  # one finished run, as store.read_records gives it
-Show = Literal["value", "n", "gap", "gain"]  # what of a cell a column prints
+Show = Literal["value", "n", "passes", "gap", "gain"]  # what of a cell a column prints
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Cell:
     gain: float | None = None  # over the baseline, on the seeds that both have
     p: float | None = None  # of that gain: paired sign-flip, Holm over methods
     gap: float | None = None  # best epoch on the test set minus last epoch
+    passes: float | None = None  # cost of training for each face, in forward passes of one network
 
 
 @dataclass(frozen=True)

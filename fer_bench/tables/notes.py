@@ -64,6 +64,8 @@ def _spread(counts: Sequence[int]) -> str:
 def _column_notes(grid: Grid) -> list[str]:
     shown = {column.show for _, column in grid.columns}
     notes = []
+    if "passes" in shown:
+        notes.append("passes: cost of training for each face, in forward passes of one network.")
     if "gap" in shown:
         notes.append("best − last: what picking the epoch on the test set would add to overall accuracy.")
     if "gain" in shown and grid.baseline in grid.labels():

@@ -8,11 +8,13 @@ NONE = "--"
 
 
 def cell_text(cell: Cell | None, column: Column) -> str:
-    """What a column prints of a cell: "81.23 ± 0.45", "3", "0.62", "+1.20 (p=.06)", or "--"."""
+    """What a column prints of a cell: "81.23 ± 0.45", "3", "2.0", "0.62", "+1.20 (p=.06)", or "--"."""
     if cell is None:
         return NONE
     if column.show == "n":
         return NONE if cell.n is None else str(cell.n)
+    if column.show == "passes":
+        return NONE if cell.passes is None else f"{cell.passes:.1f}"
     if column.show == "gap":
         return NONE if cell.gap is None else signed(cell.gap).removeprefix("+")
     if column.show == "gain":
