@@ -1,0 +1,52 @@
+"""DACL, Deep Attentive Center Loss (Farzaneh and Qi, WACV 2021), and the plain center loss (Wen et al., ECCV 2016).
+
+L = CE + lam / 2 mean_i sum_d A_id (f_id - c_yd)^2, f the pooled features, lam .01. Centres are no parameters:
+after each batch c_j moves by alpha (.5) times the sum of its faces' A (f - c) over 1 + their number. A in (0, 1), one
+per feature, comes from a two-way softmax of a context network on the maps (widths 7D, D, 64, as 3584, 512, 64 there);
+`center-loss` has A = 1. amirhfarzaneh/dacl at c41e9e8, where centres begin at random; here at 0.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.batch_norm import BatchNorm
+from fer_bench.registry import register
+
+
+@register("dacl", paper="Farzaneh and Qi, WACV 2021", year=2021, family="fer", passes=1.1)
+@register("center-loss", paper="Wen et al., ECCV 2016", year=2016, family="fer", preset={"attention": False})
+class DACL(Method):
+    centres: Tensor  # float32 [C, D]
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 0.01, "epochs": 60, "optimiser": "sgd"}
+
+    def __init__(
+        self, context: Context, *, lam: float = 0.01, alpha: float = 0.5, attention: bool = True
+    ) -> None:
+        super().__init__(context)
+        self.lam, self.alpha = lam, alpha
+        dim, height, width = context.map_shape(self.net)
+        self.register_buffer("centres", torch.zeros(context.num_classes, dim))
+        self.context = nn.Sequential(
+            nn.Linear(dim * height * width, 7 * dim), BatchNorm(7 * dim), nn.ReLU(), nn.Linear(7 * dim, dim),
+            BatchNorm(dim), nn.ReLU(), nn.Linear(dim, 64), BatchNorm(64), nn.Tanh(), nn.Linear(64, 2 * dim),
+        ) if attention else None
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        maps: Tensor = self.net.features(batch.images)
+        features = maps.mean((2, 3))
+        difference = features - self.centres[batch.labels]
+        attention = torch.ones_like(features)
+        if self.context is not None:
+            attention = self.context(maps.flatten(1)).view(len(maps), -1, 2).softmax(2)[:, :, 1]
+        squares = attention * difference.square()
+        self.move((attention * difference).detach(), batch.labels)
+        return F.cross_entropy(self.net.head(features), batch.labels) + self.lam / 2 * squares.sum(1).mean()
+
+    def move(self, difference: Tensor, labels: Tensor) -> None:
+        """Take the centres towards their faces, in place."""
+        onehot = F.one_hot(labels, len(self.centres)).to(difference.dtype)
+        self.centres.add_(self.alpha * (onehot.T @ difference) / (1 + onehot.sum(0))[:, None])

@@ -1,0 +1,70 @@
+"""DAN, Distract your Attention Network (Wen et al., 2021): several attention heads that are made to differ.
+
+Each of K = 4 heads is a spatial attention on the maps and then a channel attention; z = BN(fc(sum of the heads)), the
+heads being log-softmaxed over the heads first. L = CE + affinity + partition: affinity = mean |f - c_y|^2 / sum var
+of the centres c (learnt), f the pooled features; partition = log(1 + K / mean variance over the heads). yaoing/DAN at
+3872eef. Its published mean accuracy was of single batches (issues 11 and 18), corrected since.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.batch_norm import BatchNorm, MapNorm
+from fer_bench.registry import register
+
+
+def convolution(channels: int, out: int, size: tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, out, size, padding=(size[0] // 2, size[1] // 2)), MapNorm(out))
+
+
+class Head(nn.Module):
+    """Cross attention: maps [B, D, h, w] to [B, D]."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        half, small = dim // 2, max(dim // 16, 4)
+        self.squeeze = convolution(dim, half, (1, 1))
+        self.shapes = nn.ModuleList([convolution(half, dim, size) for size in ((3, 3), (1, 3), (3, 1))])
+        self.channels = nn.Sequential(nn.Linear(dim, small), BatchNorm(small), nn.ReLU(), nn.Linear(small, dim))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        squeezed = self.squeeze(maps)
+        attention = F.relu(sum(shape(squeezed) for shape in self.shapes)).sum(1, keepdim=True)
+        pooled = (maps * attention).mean((2, 3))
+        return pooled * torch.sigmoid(self.channels(pooled))
+
+
+@register("dan", paper="Wen et al., 2021", year=2021, family="fer", passes=1.5)
+class DAN(Method):
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 256, "lr": 0.1, "epochs": 40, "optimiser": "sgd"}
+
+    def __init__(self, context: Context, *, heads: int = 4, affinity: float = 1.0, partition: float = 1.0) -> None:
+        super().__init__(context)
+        self.affinity, self.partition = affinity, partition
+        self.heads = nn.ModuleList([Head(self.net.dim) for _ in range(heads)])
+        self.norm = BatchNorm(context.num_classes)
+        self.centres = nn.Parameter(torch.randn(context.num_classes, self.net.dim))
+
+    def attend(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, C] and the heads after their log-softmax [B, K, D]."""
+        heads = torch.stack([head(maps) for head in self.heads], 1)
+        if len(self.heads) > 1:
+            heads = heads.log_softmax(1)
+        return self.norm(self.net.head(heads.sum(1))), heads
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        maps: Tensor = self.net.features(batch.images)
+        logits, heads = self.attend(maps)
+        distance = (maps.mean((2, 3)) - self.centres[batch.labels]).square().sum(1).mean()
+        affinity = distance / self.centres.var(0).sum()
+        loss: Tensor = F.cross_entropy(logits, batch.labels) + self.affinity * affinity
+        if len(self.heads) > 1:
+            loss = loss + self.partition * torch.log(1 + len(self.heads) / (heads.var(1).mean() + 1e-8))
+        return loss
+
+    def predict(self, images: Tensor) -> Tensor:
+        return self.attend(self.net.features(images))[0]

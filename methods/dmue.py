@@ -1,0 +1,97 @@
+"""DMUE (She et al., CVPR 2021): each class's branch, which never saw the class, says what else its faces look like.
+
+Branch c, a copy of the last stage, learns the other C-1 classes from faces that are not of class c. For a face of
+class c its prediction, to the power 1/T (1.2) and normalised, is the latent distribution q (0 at c, no gradient).
+L = up CE(score z, y) + up (omega mean (softmax z without its label - q)^2 + gamma SP) + down mean_c CE(branch c),
+omega .5, gamma 1000; SP is the squared difference between row-normalised Gram matrices of branch and target features
+of the faces that the branch learns from; up and down are ramps around `turn` of the epochs (10 of 36 for RAF-DB).
+score in (0, 1) comes from the face's mean cosine to each class's faces in the batch (scaled to 0..1) and its label.
+The target branch predicts.
+
+JDAI-CV/FaceX-Zoo addition_module/DMUE at 16b793a, train.py:97-133, make_model.py:98-165. There a batch in which some
+class has fewer than two faces is skipped (train.py:188-193) and the sampler is balanced; here no batch is skipped, a
+class that is not in it has cosine 0, and the sampler is the recipe's. There the branches share dropout and neck with
+the target and SP compares what comes after them; here only the target has them, and SP is of the pooled features.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.batch_norm import BatchNorm
+from fer_bench.parts.dropout import draw_seeds, seeded_dropout
+from fer_bench.parts.ramps import ramp_down, ramp_up
+from fer_bench.parts.small_loss import mean_over
+from fer_bench.registry import register
+
+
+@register("dmue", paper="She et al., CVPR 2021", year=2021, family="fer", passes=2.5)
+class DMUE(Method):
+    def __init__(
+        self, context: Context, *, temperature: float = 1.2, omega: float = 0.5, gamma: float = 1000.0,
+        turn: float = 0.28, dropout: float = 0.5,
+    ) -> None:
+        super().__init__(context)
+        self.classes, dim = context.num_classes, self.net.dim
+        self.temperature, self.omega, self.gamma, self.turn = temperature, omega, gamma, turn
+        self.dropout = dropout
+        stage = self.net.stages("layer4")
+        self.branches = nn.ModuleList([copy.deepcopy(stage) for _ in range(self.classes)])
+        self.branch_heads = nn.ModuleList([nn.Linear(dim, self.classes - 1, bias=False) for _ in range(self.classes)])
+        self.neck, self.net.head = BatchNorm(dim), nn.Linear(dim, self.classes, bias=False)
+        self.scorer = nn.Sequential(nn.Linear(2 * self.classes, self.classes), nn.PReLU(), nn.Linear(self.classes, 1))
+
+    def draw(self, generator: torch.Generator, size: int) -> dict[str, Tensor]:
+        return {"dropped": draw_seeds(generator, size)}
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        maps, given = self.net.features_and_input(batch.images, "layer4")
+        features, labels = maps.mean((2, 3)), batch.labels
+        logits: Tensor = self.net.head(seeded_dropout(self.neck(features), batch.draws["dropped"], self.dropout))
+        score = self.score(features, labels)
+        batch.log(weight=score)
+        wrong, latent, apart = self.from_branches(given, features, labels)
+        without_label = logits.softmax(1) * (1 - F.one_hot(labels, self.classes))
+        soft = (without_label - latent).square().mean()
+        turn = self.turn * clock.epochs
+        up, down = ramp_up(clock.epoch, turn, 5.0), ramp_down(clock.epoch, turn, 1.0)
+        right: Tensor = F.cross_entropy(score[:, None] * logits, labels)
+        return up * (right + self.omega * soft + self.gamma * apart) + down * wrong
+
+    def from_branches(self, given: Tensor, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The branches' mean loss, the latent distributions [B, C], and the mean difference of Gram matrices."""
+        losses, rows, apart = [], [], []
+        for c, (branch, head) in enumerate(zip(self.branches, self.branch_heads, strict=True)):
+            own = self.net.branch(branch, given).mean((2, 3))
+            logits = head(own)
+            others = labels != c
+            shifted = (labels - (labels > c).long()).clamp(max=self.classes - 2)
+            losses.append(mean_over(F.cross_entropy(logits, shifted, reduction="none"), others))
+            p = (logits.detach() / self.temperature).softmax(1)  # softmax to the power 1/T, normalised
+            rows.append(torch.cat([p[:, :c], torch.zeros_like(p[:, :1]), p[:, c:]], 1))
+            seen = others[:, None].to(own.dtype)
+            pairs = seen.sum().clamp(min=1) ** 2
+            apart.append((gram(seen * own) - gram(seen * features)).square().sum() / pairs)
+        latent = torch.stack(rows, 1)[torch.arange(len(labels), device=labels.device), labels]
+        return torch.stack(losses).mean(), latent, torch.stack(apart).mean()
+
+    def score(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Confidence [B] in (0, 1) of features [B, D]."""
+        onehot = F.one_hot(labels, self.classes).to(features.dtype)
+        directions = F.normalize(features)
+        cosines = directions @ directions.T @ onehot / onehot.sum(0).clamp(min=1)
+        low, high = cosines.amin(1, keepdim=True), cosines.amax(1, keepdim=True)
+        scaled = (cosines - low) / (high - low).clamp(min=1e-6)
+        return torch.sigmoid(self.scorer(torch.cat([scaled, onehot], 1))).squeeze(1)
+
+    def predict(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.net.head(self.neck(self.net.embed(images)))
+        return logits
+
+
+def gram(features: Tensor) -> Tensor:
+    """Row-normalised Gram matrix [B, B] of features [B, D]."""
+    return F.normalize(features @ features.T)

@@ -1,0 +1,36 @@
+"""EAC, Erasing Attention Consistency (Zhang et al., ECCV 2022): the attention maps of a mirrored face must be mirrored.
+
+L = CE(z of view 1, y) + lam mean (maps(view 1) - mirror(maps(view 2)))^2 over faces, classes and places; maps of all
+classes by the classifier's weights, whose gradient is stopped (zyh-uaiaaaa/Erasing-Attention-Consistency
+model.py:22-41, main.py:59-69 at 61efdfd). View 2 is a mirrored face without a loss of its own. Which one the code
+decides by the name of the label file (dataset.py:42-64): the mirror image of view 1 for the clean list, a view with
+its own erasing for any other, as here by default; `view=mirror` is the first. The erasing is the recipe's, not the
+method's.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.class_maps import class_maps, maps_apart
+from fer_bench.registry import register
+
+
+@register("eac", paper="Zhang et al., ECCV 2022", year=2022, family="fer", needs=("second view",), passes=2)
+class EAC(Method):
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 2e-4, "epochs": 60}  # lr: for ResNet-18
+
+    def __init__(
+        self, context: Context, *, lam: float = 5.0, view: Literal["independent", "mirror"] = "independent"
+    ) -> None:
+        super().__init__(context)
+        self.lam, self.view = lam, view
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        other = batch.images.flip(-1) if self.view == "mirror" else batch.second_view(flip=True)
+        maps, mirrored = self.net.features(batch.images), self.net.features(other)  # two passes: own batch statistics
+        weight = self.net.head.weight
+        apart = maps_apart(class_maps(maps, weight), class_maps(mirrored, weight)).mean()
+        return F.cross_entropy(self.net.head(maps.mean((2, 3))), batch.labels) + self.lam * apart

@@ -1,0 +1,68 @@
+"""MAN: clean, ambiguous and noisy faces each get another loss.
+
+Before each epoch after the warm-up two networks look at all faces: both right: clean, one right: ambiguous, none:
+noisy. L = mean of both networks' CE on clean + .6 mutual on ambiguous + mean of both networks' MSE between the
+softmax of a weak and a strong view on noisy faces; mutual = (1 - m) (CE_1 + CE_2)/2 + m (KL_12 + KL_21)/2,
+m = .9 exp(-.65 (1 - e/.9E)^2), e from 1. Predicts with the mean of both networks' logits, as the published figure.
+
+zzzzzzyang/MAN at df07e3f, main.py:98-276. There the strong view has RandAugment and a padded crop, here it is a second
+view of the recipe's augmentation; there the look is on augmented faces, here on plain ones; the warm-up is 10 of 100
+epochs, here a share of them.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method, Sweep
+from fer_bench.parts.divergence import symmetric_kl
+from fer_bench.parts.ramps import mimicry
+from fer_bench.parts.small_loss import mean_over
+from fer_bench.registry import register
+
+
+@register("man", paper="MAN (zzzzzzyang/MAN)", year=0, family="fer",
+          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4)
+class MAN(Method):
+    given: Tensor  # int64 [N], the given labels
+    right: Tensor  # int64 [N], how many of the two networks predict the given label; 2 during the warm-up
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 128, "lr": 1e-3, "epochs": 100}
+
+    def __init__(
+        self, context: Context, *, warmup: float = 0.1, ambiguous: float = 0.6, noisy: float = 1.0
+    ) -> None:
+        super().__init__(context)
+        self.peer = context.backbone()
+        self.warmup, self.ambiguous, self.noisy = warmup, ambiguous, noisy
+        self.register_buffer("given", context.labels.clone())
+        self.register_buffer("right", torch.full((context.num_samples,), 2))
+
+    def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
+        if int(clock.epoch) < self.warmup * clock.epochs:
+            return
+
+        def visit(images: Tensor, index: Tensor) -> None:
+            found = [net(images).argmax(1) == self.given[index] for net in (self.net, self.peer)]
+            self.right[index] = found[0].long() + found[1].long()
+
+        sweep(visit)
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        weak = [net(batch.images) for net in (self.net, self.peer)]
+        strong = [net(view) for view in (batch.second_view(),) for net in (self.net, self.peer)]
+        right = self.right[batch.index]
+        batch.log(weight=right / 2)
+        losses = [F.cross_entropy(z, batch.labels, reduction="none") for z in weak]
+        clean = (losses[0] + losses[1]) / 2
+        m = mimicry(clock.epoch + 1, clock.epochs)
+        mutual = (1 - m) * clean + m * symmetric_kl(weak[0], weak[1]) / 2
+        apart = [(w.softmax(1) - s.softmax(1)).square().mean(1) for w, s in zip(weak, strong, strict=True)]
+        steady = (apart[0] + apart[1]) / 2
+        return (mean_over(clean, right == 2) + self.ambiguous * mean_over(mutual, right == 1)
+                + self.noisy * mean_over(steady, right == 0))
+
+    def predict(self, images: Tensor) -> Tensor:
+        logits: Tensor = (self.net(images) + self.peer(images)) / 2
+        return logits

@@ -1,0 +1,52 @@
+"""SOFT (Lukov et al., ECCV 2022): a mean teacher's predictions, softened where they are sure, teach beside the labels.
+
+L = CE(alpha z, y) + weight ramp(e) KL(q || softmax z), alpha = sigmoid(linear(features)). q: of the teacher's
+prediction p of the same faces, the classes with p > 1/C share 1 - eps in proportion to p, the others share eps
+evenly. Teacher: moving average of the network, .999. eps .3, weight 10, ramp 5 of 80 epochs (toharl/soft at e588289,
+losses.py:28-54). The code assigns ema_logit only after its first use (main_fer.py:416). The student predicts, without
+alpha. There the teacher sees an augmentation of its own, here the student's faces.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_bench.method import Batch, Clock, Context, Method
+from fer_bench.parts.divergence import kl
+from fer_bench.parts.ramps import ramp_up
+from fer_bench.parts.teacher import follow, make_teacher
+from fer_bench.registry import register
+
+
+@register("soft", paper="Lukov et al., ECCV 2022", year=2022, family="fer", needs=("2 networks",), passes=2)
+class SOFT(Method):
+    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 1e-4, "epochs": 80}
+
+    def __init__(
+        self, context: Context, *, epsilon: float = 0.3, weight: float = 10.0, ramp: float = 0.0625,
+        decay: float = 0.999,
+    ) -> None:
+        super().__init__(context)
+        self.teacher, self.alpha = make_teacher(self.net), nn.Linear(self.net.dim, 1)
+        self.epsilon, self.weight, self.ramp, self.decay = epsilon, weight, ramp, decay
+
+    def soften(self, p: Tensor) -> Tensor:
+        """q of probabilities p [B, C]; with no class under 1/C (all equal), p itself."""
+        likely = p > 1 / p.shape[1]
+        kept = (1 - self.epsilon) * p * likely / (p * likely).sum(1, keepdim=True).clamp(min=1e-12)
+        spread = self.epsilon * (~likely) / (~likely).sum(1, keepdim=True).clamp(min=1)
+        return torch.where(likely.any(1, keepdim=True), kept + spread, p)
+
+    def loss(self, batch: Batch, clock: Clock) -> Tensor:
+        features = self.net.embed(batch.images)
+        logits, alpha = self.net.head(features), torch.sigmoid(self.alpha(features))
+        batch.log(weight=alpha.squeeze(1))
+        with torch.no_grad():
+            q = self.soften(self.teacher(batch.images).softmax(1)).clamp(min=1e-12)
+        ramp = ramp_up(clock.epoch, self.ramp * clock.epochs, 5.0)
+        return F.cross_entropy(alpha * logits, batch.labels) + self.weight * ramp * kl(q.log(), logits).mean()
+
+    def after_step(self, clock: Clock) -> None:
+        follow(self.teacher, self.net, self.decay)

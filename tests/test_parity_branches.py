@@ -1,0 +1,247 @@
+"""Losses and gradients of methods with branches or several networks against their formulas, written out in loops."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from test_parity_fer import (
+    FACES,
+    IMAGES,
+    LABELS,
+    B,
+    C,
+    Given,
+    assert_same,
+    batch,
+    build,
+    clock_at,
+    linear,
+    literal_ce,
+    mean_ce,
+    normed,
+    pooled,
+    random_maps,
+)
+from torch import nn
+
+from fer_bench.parts.dropout import seeded_dropout
+
+D = 6
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+class Staged(Given):
+    """A network whose last stage, a 1x1 convolution, makes maps [B, D, h, w] of stored ones."""
+
+    def __init__(self, maps):
+        super().__init__(maps)
+        self.dim, self.head, self.stage = D, nn.Linear(D, C), nn.Sequential(nn.Conv2d(maps.shape[2], D, 1))
+
+    def stages(self, first):
+        return self.stage
+
+    def branch(self, stages, given):
+        return stages(given)
+
+    def features_and_input(self, images, stage):
+        given = super().features(images)
+        return self.stage(given), given
+
+
+def branch_features(stage, given):
+    """Pooled output [B, D] of a 1x1 convolution: it and the average may change places."""
+    weight, bias = stage[0].weight[:, :, 0, 0], stage[0].bias
+    return torch.stack([torch.stack([weight[d] @ x + bias[d] for d in range(D)]) for x in pooled(given)])
+
+
+def softmax(z, power=1.0):
+    return (power * z).exp() / (power * z).exp().sum()
+
+
+def literal_kl(z, other):
+    p, q = softmax(z), softmax(other)
+    return sum(p[k] * torch.log(p[k] / q[k]) for k in range(C))
+
+
+def literal_mimicry(epoch):
+    return 0.9 * math.exp(-0.65 * (1 - epoch / (0.9 * 60)) ** 2)
+
+
+def rise(e, turn, steepness=5):
+    return math.exp(-steepness * (1 - e / turn) ** 2) if e <= turn else 1
+
+
+def fall(e, turn):
+    return 1 if e < turn else math.exp(-((1 - turn / e) ** 2))
+
+
+def unequal(method):
+    """The method with other weights in each branch: they begin as copies, whose differences and gradients are zero."""
+    with torch.no_grad():
+        for p in method.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    return method
+
+
+def literal_gram(features, faces):
+    rows = [torch.stack([features[i] @ features[j] for j in faces]) for i in faces]
+    return [row / row.square().sum().sqrt() for row in rows]
+
+
+def literal_sp(own, target, faces):
+    """Mean squared difference of the row-normalised Gram matrices of some faces."""
+    ours, theirs = literal_gram(own, faces), literal_gram(target, faces)
+    return sum(((a - b) ** 2).sum() for a, b in zip(ours, theirs, strict=True)) / len(faces) ** 2
+
+
+def literal_score(method, f):
+    scores = []
+    for i in range(B):
+        cosine = [f[i] @ f[j] / (f[i].norm() * f[j].norm()) for j in range(B)]
+        of_class = [[cosine[j] for j in range(B) if LABELS[j] == c] for c in range(C)]
+        means = [sum(own) / len(own) if own else torch.zeros(()) for own in of_class]
+        scaled = [(m - min(means)) / (max(means) - min(means)) for m in means]
+        x = torch.stack([*scaled, *(torch.tensor(float(LABELS[i] == c)) for c in range(C))])
+        scores.append(torch.sigmoid(method.scorer[2](method.scorer[1](method.scorer[0](x))))[0])
+    return scores
+
+
+def literal_dmue(method, given, kept, epoch, gamma):
+    f = branch_features(method.net.stage, given)
+    z = [linear(method.net.head, v) for v in normed(f, method.neck) * kept]
+    score, latent, wrong, apart = literal_score(method, f), {}, 0, 0
+    for c in range(C):
+        own = branch_features(method.branches[c], given)
+        others = [i for i in range(B) if LABELS[i] != c]
+        rows = [linear(method.branch_heads[c], v) for v in own]
+        wrong = wrong + sum(literal_ce(rows[i], LABELS[i] - int(LABELS[i] > c)) for i in others) / len(others) / C
+        apart = apart + literal_sp(own, f, others) / C
+        for i in set(range(B)) - set(others):
+            q = (softmax(rows[i]) ** (1 / 1.2)).detach()
+            latent[i] = torch.cat([q[:c], torch.zeros(1), q[c:]]) / q.sum()
+    right = sum(literal_ce(score[i] * z[i], LABELS[i]) for i in range(B)) / B
+    soft = sum((softmax(z[i])[k] * (k != LABELS[i]) - latent[i][k]) ** 2 for i in range(B) for k in range(C)) / (B * C)
+    up, down = rise(epoch, 0.28 * 60), fall(epoch, 0.28 * 60)
+    return up * right + up * (0.5 * soft + gamma * apart) + down * wrong
+
+
+@pytest.mark.parametrize("epoch", [0, 5, 17, 59])
+@pytest.mark.parametrize("gamma", [0, 1000])
+def test_dmue_is_the_sum_of_its_four_losses_with_ramps(gamma, epoch):
+    given, draws = random_maps(), {"dropped": torch.arange(B) * 7919}
+    method = unequal(build("dmue", given, net=Staged, gamma=str(gamma)))
+    expected = literal_dmue(method, given[FACES], seeded_dropout(torch.ones(B, D), draws["dropped"], 0.5), epoch, gamma)
+    assert_same(method.loss(batch(draws), clock_at(epoch)), expected, given, *method.parameters())
+
+
+@pytest.mark.parametrize("gamma", [0, 1000])
+def test_dmue_branch_is_not_trained_by_faces_of_its_class(gamma):
+    method, outputs = unequal(build("dmue", random_maps(), net=Staged, gamma=str(gamma))), []
+    for branch in method.branches:
+        branch.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    loss = method.loss(batch({"dropped": torch.arange(B)}), clock_at(20))
+    for c, gradient in enumerate(torch.autograd.grad(loss, outputs)):
+        own = gradient[c == LABELS].abs().sum()
+        assert own == 0 < gradient.abs().sum()
+
+
+def test_dmue_latent_distributions_spare_the_label_and_sum_to_one():
+    given = random_maps()
+    method = build("dmue", given, net=Staged)
+    _, latent, _ = method.from_branches(given[FACES], torch.randn(B, D), LABELS)
+    assert latent[range(B), LABELS].abs().max() == 0 and not latent.requires_grad
+    assert latent.sum(1).tolist() == pytest.approx([1] * B) and (latent > 0).sum(1).eq(C - 1).all()
+
+
+def both_logits(method, which):
+    return [[linear(net.head, f) for f in pooled(net.maps[which])] for net in (method.net, method.peer)]
+
+
+@pytest.mark.parametrize("epoch", [0, 6, 30, 59])
+def test_man_gives_clean_ambiguous_and_noisy_faces_their_losses(epoch):
+    maps = random_maps(), random_maps()
+    method = build("man", *maps)
+    method.right.copy_(torch.tensor([2, 1, 0, 0, 1, 2, 2, 1]))
+    m, weak, strong = literal_mimicry(epoch + 1), both_logits(method, FACES), both_logits(method, 2)
+    groups = {2: [], 1: [], 0: []}
+    for i in range(B):
+        a, b, y = weak[0][i], weak[1][i], LABELS[i]
+        mutual = (1 - m) * (literal_ce(a, y) + literal_ce(b, y)) / 2 + m * (literal_kl(a, b) + literal_kl(b, a)) / 2
+        steady = sum(((softmax(weak[k][i]) - softmax(strong[k][i])) ** 2).sum() / C for k in range(2)) / 2
+        clean = (literal_ce(a, y) + literal_ce(b, y)) / 2
+        groups[int(method.right[i])].append({2: clean, 1: mutual, 0: steady}[int(method.right[i])])
+    clean, mutual, steady = (sum(group) / len(group) for group in groups.values())
+    assert_same(method.loss(batch(), clock_at(epoch)), clean + 0.6 * mutual + steady, *maps, *method.parameters())
+
+
+def sweep(visit):
+    with torch.no_grad():
+        visit(IMAGES, torch.arange(B))
+
+
+def test_man_counts_after_the_warm_up_which_networks_are_right():
+    method = build("man", random_maps(), random_maps())
+    method.given[:3] = method.net(IMAGES)[:3].argmax(1)
+    found = [[int(z.argmax()) == int(y) for z, y in zip(net, method.given, strict=True)]
+             for net in both_logits(method, FACES)]
+    for epoch, expected in ((5, [2] * B), (6, [a + b for a, b in zip(*found, strict=True)])):
+        method.begin_epoch(clock_at(epoch), sweep)
+        assert method.right.tolist() == expected
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 29])
+def test_resup_weighs_each_network_s_faces_by_the_other(epoch):
+    maps = random_maps(), random_maps()
+    method, expected = build("resup", *maps), 0
+    if epoch:
+        method.weight.copy_(torch.rand(B, 2))
+    one, other = both_logits(method, FACES)
+    for i in range(B):
+        losses = method.weight[i, 1] * literal_ce(one[i], LABELS[i]) + method.weight[i, 0] * literal_ce(
+            other[i], LABELS[i])
+        apart = ((softmax(one[i]) - softmax(other[i])) ** 2).sum() / C
+        expected = expected + (losses + (5 if epoch else 0) * apart) / B
+    assert_same(method.loss(batch(), clock_at(epoch)), expected, *maps, *method.parameters())
+
+
+def test_resup_weight_of_a_network_is_high_where_that_network_agrees():
+    method = build("resup", random_maps(), random_maps())
+    agree = torch.tensor([[1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 1, 0, 1, 0, 1, 0]]).bool()
+    for net, yes in zip((method.net, method.peer), agree, strict=True):
+        p = torch.where(yes, 0.8, 0.05) + torch.linspace(0, 0.1, B)
+        z = ((1 - p) / (C - 1)).log()[:, None].repeat(1, C)
+        z[range(B), LABELS] = p.log()
+        net.forward = lambda images, z=z: z
+    method.begin_epoch(clock_at(0), sweep)
+    assert method.weight.eq(1).all()
+    method.begin_epoch(clock_at(1), sweep)
+    assert method.weight.T[agree].min() > 0.9 and method.weight.T[~agree].max() < 0.1
+
+
+@pytest.mark.parametrize("epoch", [0, 30, 54, 59])
+def test_cct_is_cross_entropy_and_six_divergences_in_the_share_of_the_epoch(epoch):
+    maps = random_maps(), random_maps(), random_maps()
+    method, m = build("cct", *maps), literal_mimicry(epoch)
+    nets = method.net, method.second, method.third
+    z = [[linear(net.head, f) for f in pooled(net.maps[FACES])] for net in nets]
+    apart = sum(literal_kl(z[i][n], z[j][n]) for i in range(3) for j in range(3) if i != j for n in range(B)) / 3 / B
+    expected = (1 - m) * sum(mean_ce(net, net.maps[FACES]) for net in nets) / 3 + m * apart
+    assert_same(method.loss(batch(), clock_at(epoch)), expected, *maps, *method.parameters())
+
+
+def test_cct_networks_that_are_one_do_not_disagree():
+    maps = random_maps()
+    method = build("cct", maps, maps, maps)
+    for net in (method.second, method.third):
+        net.load_state_dict(method.net.state_dict())
+    expected = (1 - literal_mimicry(20)) * mean_ce(method.net, maps[FACES])
+    torch.testing.assert_close(method.loss(batch(), clock_at(20)), expected, rtol=1e-12, atol=0)
