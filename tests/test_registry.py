@@ -5,9 +5,20 @@ from __future__ import annotations
 import pytest
 from tinyfolder import python
 
-from fer_bench import registry
+from fer_bench import method_source, registry
 from fer_bench.errors import UserError
+from fer_bench.paths import PACKAGE
+from fer_bench.plan import expand_methods
 from fer_bench.registry import load_class, method_info, methods, resolve_parameters
+
+FAMILIES = {"baseline", "noise", "imbalance", "fer"}
+PROMISED = {
+    "ce", "focal", "scn", "nla", "nla-released", "naw", "jsd", "naw-l1", "naw-cam", "l1", "cam", "label-smoothing",
+    "mixup", "gce", "sce", "elr", "co-teaching", "jocor", "dividemix", "bootstrap", "bootstrap-hard",
+    "class-balanced", "class-balanced-focal", "ldam-drw", "balanced-softmax", "logit-adjustment",
+    "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-rac", "mek-rsl", "dmue", "man",
+    "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss",
+}
 
 
 def refusal(act, *arguments) -> str:
@@ -52,7 +63,18 @@ def test_list_needs_no_torch():
 
 def test_the_promised_methods_are_there():
     found, problems = methods()
-    assert {"ce", "focal", "scn", "nla", "nla-released", "naw", "jsd"} <= set(found) and not problems
+    assert not problems and set(found) >= PROMISED
+
+
+def test_every_method_names_paper_year_and_family():
+    for name, info in methods()[0].items():
+        assert info.paper and info.family in FAMILIES and info.summary, name
+        assert info.year > 1980 or name == "man", "its repository names no year"
+
+
+def test_method_files_are_short():
+    for path in (PACKAGE.parent / "methods").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 120, path.name
 
 
 def test_a_variant_is_its_class_with_a_preset():
@@ -150,6 +172,35 @@ def test_a_helper_beside_the_file_counts(tmp_path):
     one = method_info("mine", [path]).code
     (tmp_path / "my_helper.py").write_text("x = 2\n")
     assert len({before, one, method_info("mine", [path]).code}) == 3
+
+
+def test_shared_parts_count_for_the_methods_that_import_them(tmp_path, monkeypatch):
+    (tmp_path / "parts").mkdir()
+    for path in (PACKAGE / "parts").glob("*.py"):
+        (tmp_path / "parts" / path.name).write_text(path.read_text())
+    before = {name: info.code for name, info in methods()[0].items()}
+    monkeypatch.setattr(method_source, "PACKAGE", tmp_path)
+    assert {name: info.code for name, info in methods()[0].items()} == before
+    part = tmp_path / "parts" / "class_maps.py"
+    part.write_text(part.read_text().replace("square()", "abs()"))
+    changed = {name for name, info in methods()[0].items() if info.code != before[name]}
+    assert {"eac", "mek", "nla"} <= changed and not {"ce", "rul", "jocor"} & changed
+
+
+def test_parts_import_nothing_of_each_other():
+    for path in (PACKAGE / "parts").glob("*.py"):
+        assert "fer_bench.parts" not in path.read_text(), f"{path.name}: a method's fingerprint would miss it"
+
+
+def test_a_family_is_all_of_its_methods():
+    families = {name: info.family for name, info in methods()[0].items()}
+    noise = expand_methods("family:noise", ())
+    assert set(noise) == {name for name, family in families.items() if family == "noise"} >= {"gce", "co-teaching"}
+    assert expand_methods("ce,family:imbalance,focal", ())[0] == "ce"
+    assert expand_methods("ce,family:imbalance,focal", ()).count("focal") == 1
+    assert set(expand_methods("all", ())) == set(families) and set(families.values()) == FAMILIES
+    with pytest.raises(UserError, match="unknown family 'nois': did you mean noise?"):
+        expand_methods("family:nois", ())
 
 
 def test_a_setting_goes_to_the_methods_that_have_it():
