@@ -27,9 +27,11 @@ LEFT_OUT = """
 arousal, which another network must estimate for every face beforehand. No dataset here carries such estimates, and a
 method sees only faces and given labels. Neighbours in its own features would be another method under the same name.
 """
-PURPOSES = {  # family: protocol, metric, in words
-    "noise": ("noise40", "overall", "40 % wrong labels"),
-    "imbalance": ("imb100", "mean", "imbalance factor 100, mean accuracy"),
+NOISE = ("noise40", "overall", "40 % wrong labels")
+IMBALANCE = ("imb100", "mean", "imbalance factor 100, mean accuracy")
+PURPOSES = {  # family, or method: protocol, metric, in words
+    "noise": NOISE, "imbalance": IMBALANCE, "fer": ("noise30", "overall", "30 % wrong labels"),
+    "mek": IMBALANCE, "mek-rac": IMBALANCE, "mek-rsl": IMBALANCE,
 }
 
 
@@ -81,9 +83,7 @@ def numbers_elsewhere(info: MethodInfo, published: Sequence[Published]) -> list[
 
 def numbers_here(info: MethodInfo, records: Sequence[Record]) -> list[str]:
     """What a method does for what it is for, beside cross-entropy; nothing without records of both."""
-    if info.family not in PURPOSES:
-        return []
-    protocol, metric, words = PURPOSES[info.family]
+    protocol, metric, words = PURPOSES.get(info.name, PURPOSES.get(info.family, ("", "", "")))
     own, base = (by_seed(records, name, protocol, metric) for name in (info.name, "ce"))
     seeds = sorted(own.keys() & base.keys())
     if not seeds:

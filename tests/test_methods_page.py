@@ -1,0 +1,58 @@
+"""docs/methods.md is what the sources, the published numbers and the committed records say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_records import noise, protocol, runs
+
+from fer_bench.listing import methods_in_markdown
+from fer_bench.methods_page import PURPOSES, numbers_here, page, section
+from fer_bench.registry import methods
+from fer_bench.store import read_records
+from fer_bench.tables.published import Published, read_published
+
+ROOT = Path(__file__).resolve().parent.parent
+INFOS = methods()[0]
+
+
+def test_the_page_in_the_repository_is_up_to_date():
+    made = methods_in_markdown((), ROOT / "results" / "methods", print)
+    assert (ROOT / "docs" / "methods.md").read_text() == made, (
+        "run: python run_bench.py list methods --markdown --results results/methods > docs/methods.md")
+
+
+def test_every_method_has_its_row_with_formula_cost_and_defaults():
+    text = page(list(INFOS.values()), [], [])
+    for name, info in INFOS.items():
+        assert f"\n| {name} | " in text and info.doc.strip() in text
+    assert "| co-teaching | 2 networks, noise rate | 2 | `oracle_rate=True`, `forget_rate=0.2`, `ramp=0.05` |" in text
+    assert "| center-loss | -- | 1 | as dacl, but `attention=False` |" in text and "**LDLVA**" in text
+
+
+def test_published_numbers_stand_under_their_method_with_their_source():
+    rows = [Published("Center loss", "RAF-DB", "clean", "overall", 0.8706, "ResNet-18", "MS-Celeb-1M", "a README")]
+    text = section([INFOS["dacl"], INFOS["center-loss"]], rows, [])
+    assert "Published, center-loss: RAF-DB clean overall 87.06 (ResNet-18). Read in: a README." in text
+    assert "Published, dacl" not in text
+    assert all(row.value <= 1 for row in read_published())
+
+
+@pytest.mark.parametrize(("own", "verdict"), [([0.7, 0.5], ""), ([0.5, 0.58], " **It does not help here.**")])
+def test_a_method_that_does_not_help_is_said_not_to(own, verdict):
+    content = noise(0.4) | {"name": "noise40"}
+    records = runs("ce", [0.55, 0.6], content=content) + runs("gce", own, content=content)
+    records += runs("gce", [0.9], content=protocol())
+    line = numbers_here(INFOS["gce"], [{**r, "spec": {**r["spec"], "dataset": {"name": "synthetic"}}} for r in records])
+    wins = sum(a > b for a, b in zip(own, [0.55, 0.6], strict=True))
+    assert line[1].endswith(f"against 57.50 of ce, better in {wins} of 2 seeds.{verdict}")
+
+
+def test_records_show_what_each_method_is_for():
+    """Every method was tried on what it is for; the page tells where that does not help."""
+    records = read_records(ROOT / "results" / "methods")
+    for name, info in INFOS.items():
+        if info.family != "baseline":
+            protocol = PURPOSES.get(name, PURPOSES[info.family])[0]
+            assert numbers_here(info, records), f"{name}: no records under {protocol}"
