@@ -1,10 +1,11 @@
 """Co-teaching (Han et al., NeurIPS 2018): two networks, each trained on the faces that the other finds easy.
 
 Each network learns from the (1 - R) share of the batch with the other's smallest losses; R rises linearly to the
-noise rate over the first `ramp` of the epochs (10 of 200 in the paper). Predicts with the first network. Paper and
-code (bhanML/Co-teaching loss.py:8-29, main.py:134-135 at 7c7fbe2): the code divides the mean loss by the number of
-kept faces once more; ours is the plain mean. One optimiser holds both networks, which for Adam is the same as two.
-`oracle_rate` gives R the true share of wrong labels, as the paper does; without it `forget_rate` is used.
+noise rate over the first `ramp` of the epochs (10 epochs in the paper; 10 of sixty here). Predicts with the first
+network. Paper and code (bhanML/Co-teaching loss.py:8-29, main.py:134-135 at 7c7fbe2): the code divides the mean loss
+by the number of kept faces once more; ours is the plain mean. One optimiser holds both networks, which for Adam is
+the same as two. `oracle_rate` gives R the true share of wrong labels, as the paper does; without it `forget_rate` is
+used.
 """
 
 from torch import Tensor
@@ -19,7 +20,7 @@ from fer_bench.registry import register
           needs=("2 networks", "noise rate"), passes=2)
 class CoTeaching(Method):
     def __init__(
-        self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2, ramp: float = 0.05
+        self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2, ramp: float = 0.1667
     ) -> None:
         super().__init__(context)
         self.peer = context.backbone()

@@ -4,10 +4,11 @@ Before each epoch a mixture of two Gaussians over a network's losses gives w_i, 
 networks use each other's. Faces with w > threshold keep w y + (1 - w) p, p their own mean prediction of two views;
 the others get both networks' mean prediction; both are sharpened (power 1/T) and mixed up over all faces and views
 (lam >= .5). L = CE on the first kind + lambda_u(epoch) squared error on the second + sum_c log(pi_c / mean p_c) pi_c,
-pi uniform. Differences from LiJunnan1992/DivideMix Train_cifar.py at d9d3058: one batch holds both kinds (there: a
-batch of each, so ours keep their shares); warm-up is cross-entropy on two views, without the confidence penalty;
-warm-up and the ramp of lambda_u are shares of the epochs (there 10 and 16 of 300). Predicts with the mean of both
-networks' logits.
+pi uniform. Predicts with the mean of both networks' logits.
+
+Differences from LiJunnan1992/DivideMix Train_cifar.py at d9d3058: one batch holds both kinds (there: a batch of each,
+so ours keep their shares); both networks learn in the same step and mix alike; warm-up is cross-entropy on two views,
+without the confidence penalty; warm-up and the ramp of lambda_u are shares of the epochs, 10 and 16 of sixty.
 """
 
 import math
@@ -32,7 +33,7 @@ class DivideMix(Method):
 
     def __init__(
         self, context: Context, *, threshold: float = 0.5, temperature: float = 0.5, alpha: float = 4.0,
-        lambda_u: float = 25.0, warmup: float = 0.1, ramp: float = 0.05,
+        lambda_u: float = 25.0, warmup: float = 0.16, ramp: float = 0.27,
     ) -> None:
         super().__init__(context)
         self.peer = context.backbone()

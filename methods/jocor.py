@@ -17,7 +17,7 @@ from fer_bench.registry import register
           passes=2)
 class JoCoR(Method):
     def __init__(
-        self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2, ramp: float = 0.05,
+        self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2, ramp: float = 0.1667,
         lam: float = 0.1,
     ) -> None:
         super().__init__(context)

@@ -2,9 +2,10 @@
 
 L = CE(alpha z, y) + weight ramp(e) KL(q || softmax z), alpha = sigmoid(linear(features)). q: of the teacher's
 prediction p of the same faces, the classes with p > 1/C share 1 - eps in proportion to p, the others share eps
-evenly. Teacher: moving average of the network, .999. eps .3, weight 10, ramp 5 of 80 epochs (toharl/soft at e588289,
-losses.py:28-54). The code assigns ema_logit only after its first use (main_fer.py:416). The student predicts, without
-alpha. There the teacher sees an augmentation of its own, here the student's faces.
+evenly. Teacher: moving average of the network, .999, the plain mean of its steps until then. eps .3, weight 10, ramp
+5 of 80 epochs (toharl/soft at e588289, losses.py:28-54). The code assigns ema_logit only after its first use
+(main_fer.py:416). The student predicts, without alpha. There the teacher sees an augmentation of its own, here the
+student's faces.
 """
 
 from typing import Any, ClassVar
@@ -49,4 +50,4 @@ class SOFT(Method):
         return F.cross_entropy(alpha * logits, batch.labels) + self.weight * ramp * kl(q.log(), logits).mean()
 
     def after_step(self, clock: Clock) -> None:
-        follow(self.teacher, self.net, self.decay)
+        follow(self.teacher, self.net, self.decay, clock.step)

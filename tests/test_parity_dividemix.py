@@ -53,7 +53,7 @@ CLEAN = {"some": torch.rand(B, 2, generator=torch.Generator().manual_seed(5), dt
 def dividemix(epoch: int, clean: Tensor):
     """Networks, draws and loss of a batch."""
     nets = Pixels(1), Pixels(2)
-    method = build("dividemix", *nets)
+    method = build("dividemix", *nets, warmup="0.1", ramp="0.05")
     method.clean.copy_(clean)
     draws = method.draw(torch.Generator().manual_seed(3), B)
     return nets, draws, method.loss(batch(**draws), clock_at(epoch))
@@ -127,7 +127,7 @@ def test_dividemix_asks_the_mixture_over_all_faces_from_the_end_of_the_warm_up_o
     """A network that knows the faces: its losses are given, those of the other network's are others."""
     labels, losses = torch.arange(600) % C, [bimodal(3, 0.3), bimodal(4, 0.2).flip(0)]
     nets = Given(torch.empty(0)), Given(torch.empty(0))
-    method = build("dividemix", *nets, labels=labels)
+    method = build("dividemix", *nets, labels=labels, warmup="0.1")
 
     def sweep(visit) -> None:
         for rows in torch.arange(600).split(250):

@@ -215,7 +215,7 @@ def literal_jocor(z: Tensor, peer: Tensor, rate: Fraction, epoch: int) -> Tensor
 @pytest.mark.parametrize(("name", "literal"), [("co-teaching", literal_co_teaching), ("jocor", literal_jocor)])
 def test_two_networks_learn_from_the_kept_faces(name, literal, rate, epoch):
     z, peer = (t.clone().requires_grad_() for t in (LOGITS, PEER))
-    loss = build(name, Given(z), Given(peer), rate=float(rate)).loss(batch(), clock_at(epoch))
+    loss = build(name, Given(z), Given(peer), rate=float(rate), ramp="0.05").loss(batch(), clock_at(epoch))
     assert_same(loss, literal(z, peer, rate, epoch), [z, peer])
 
 
@@ -232,7 +232,7 @@ def test_rate_is_the_true_one_or_the_fixed_one_and_the_first_network_predicts(na
 
 def test_one_optimiser_over_two_networks_is_two_optimisers():
     networks, own, rate = [Pixels(1), Pixels(2)], [Pixels(1), Pixels(2)], Fraction(2, 5)
-    method = build("co-teaching", *networks, rate=float(rate))
+    method = build("co-teaching", *networks, rate=float(rate), ramp="0.05")
     together = torch.optim.Adam(method.param_groups(0.05), weight_decay=1e-2)
     apart = [torch.optim.Adam(net.parameters(), lr=0.05, weight_decay=1e-2) for net in own]
     for epoch in range(8):

@@ -117,12 +117,15 @@ def test_soft_softens_what_is_likely_in_proportion_and_the_rest_evenly():
 
 def test_soft_teacher_is_the_moving_average_of_the_network():
     method = build("soft", random_maps().detach())
-    before = copy.deepcopy(method.teacher.state_dict())
     for p in method.net.parameters():
         nn.init.normal_(p)
-    method.after_step(clock_at(0))
-    for name, now in method.teacher.state_dict().items():
-        torch.testing.assert_close(now, 0.999 * before[name] + 0.001 * method.net.state_dict()[name].detach())
+    for step, decay in ((0, 1 / 2), (3, 4 / 5), (5000, 0.999)):  # at first the mean of the steps so far
+        before, clock = copy.deepcopy(method.teacher.state_dict()), clock_at(0)
+        clock.step.fill_(step)
+        method.after_step(clock)
+        for name, now in method.teacher.state_dict().items():
+            own = method.net.state_dict()[name].detach()
+            torch.testing.assert_close(now, decay * before[name] + (1 - decay) * own)
 
 
 def literal_convolution(pair, x):
