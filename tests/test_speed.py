@@ -91,11 +91,12 @@ def test_both_readers_see_the_same_face(faces: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_two_view_loss_is_that_of_our_method() -> None:
     from fer_bench.method import Batch
+    from fer_bench.nets import Backbone, make_trunk
     from fer_bench.registry import load_class, method_info
 
     torch.manual_seed(0)
     images, labels = torch.randn(8, 3, 16, 16), torch.randint(0, 7, (8,))
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 7))
+    net = Backbone(make_trunk("resnet10-w16", 3), 7, bf16=False)
     peer = speed_usual.TwoViewLoss("cpu")
     method = load_class(method_info("nla"))
     ours = method.__new__(method)
