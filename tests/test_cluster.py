@@ -92,7 +92,8 @@ def test_options_that_would_be_ignored_are_refused(place, capsys):
 def test_what_a_submission_prints_does_not_keep_a_pipe_open(place):
     words = [sys.executable, str(CHECKOUT / "run_bench.py"), *grid(place, "piped", "--executor", "local"),
              "--set-recipe", "epochs=400"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment())  # waits for the pipe
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment(),  # waits for the pipe
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # as after "command &"
     assert done.returncode == 0, done.stderr
     work = work_of(place, "piped")
     assert active_jobs(work), "it returned while its tasks run"

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from test_parity import float64  # noqa: F401
 from test_parity_fer import (
     FACES,
     IMAGES,
@@ -29,14 +30,6 @@ from torch import nn
 from fer_bench.parts.dropout import seeded_dropout
 
 D = 6
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 class Staged(Given):

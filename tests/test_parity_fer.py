@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_parity import literal_weight
+from test_parity import float64, literal_weight  # noqa: F401
 from torch import nn
 
 from fer_bench.engine.data import make_clock, set_clock
@@ -20,14 +20,6 @@ IMAGES = torch.tensor([1.0, 7.0, 0.0]).expand(B, 1, 2, 3)
 VIEWS = torch.tensor([2.0, 7.0, 3.0]).expand(B, 1, 2, 3)
 RAF = [1290, 281, 717, 4772, 1982, 705, 2524]
 RAF_RARITY = [0.951, 4.367, 1.711, 0.257, 0.619, 1.741, 0.486]
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 class Given(nn.Module):
@@ -130,7 +122,7 @@ def test_eac_asks_nothing_more_of_a_symmetric_face():
     maps = random_maps().detach()
     maps[MIRRORED] = maps[FACES].flip(-1)  # a symmetric network; the two views are one image
     method = build("eac", maps, view="mirror")
-    torch.testing.assert_close(method.loss(batch(), clock_at(0)), mean_ce(method.net, maps[FACES]), rtol=1e-12, atol=0)
+    assert torch.allclose(method.loss(batch(), clock_at(0)), mean_ce(method.net, maps[FACES]), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("epoch", [0, 3, 59])

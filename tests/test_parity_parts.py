@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from test_parity import float64  # noqa: F401
 from test_parity_branches import Staged, branch_features, fall, rise, softmax, sweep, unequal
 from test_parity_fer import (
     FACES,
@@ -28,14 +29,6 @@ from torch import nn
 from fer_bench.parts.batch_norm import BatchNorm
 from fer_bench.parts.dropout import draw_seeds, seeded_dropout
 from fer_bench.parts.mixture import beta_high
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def literal_ranked(alpha, margin):

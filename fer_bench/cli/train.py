@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from fer_bench.cli.options import (
     check_together,
     say,
 )
+
+if TYPE_CHECKING:
+    from fer_bench.cluster.options import Array
 
 EPILOG = ("Examples:\n\nrun_bench.py --method nla --protocol noise30\n\n"
           "run_bench.py --method all --protocol clean,noise30 --seeds 5 --jobs 2\n\n"
@@ -70,7 +73,6 @@ def run(
 ) -> None:
     """Train and evaluate methods under protocols; what is done already is not done again."""
     from fer_bench import commands
-    from fer_bench.cluster.options import EXECUTORS, Array, parse_cluster
     from fer_bench.settings import ENGINES, Settings
     from fer_bench.spec import parse_settings
     from fer_bench.store import Store
@@ -89,13 +91,20 @@ def run(
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
     how = Settings(Store(results, work), device, jobs, threads, engine, pack)
-    array = None
-    if slurm is not None or executor is not None:
-        check_choice("--executor", executor or "slurm", EXECUTORS)
-        array = Array(executor or "slurm", parse_cluster(slurm or ""), tasks, snapshot)
+    array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
                    {"--jobs": jobs > 1, "--profile": profile})
     if profile:
         commands.profile(request, how, say)
         return
     raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say, array=array))
+
+
+def submission(slurm: str | None, executor: str | None, tasks: int, snapshot: bool) -> Array | None:
+    """The array that was asked for; None if the runs are to be done here. Raises UserError."""
+    from fer_bench.cluster.options import EXECUTORS, Array, parse_cluster
+
+    if slurm is None and executor is None:
+        return None
+    check_choice("--executor", executor or "slurm", EXECUTORS)
+    return Array(executor or "slurm", parse_cluster(slurm or ""), tasks, snapshot)

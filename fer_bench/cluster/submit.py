@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def hand_over(tasks: list[Any], executor: str, logs: Path, cluster: Cluster) -> 
     known = set(logs.glob("*"))
     try:
         pool = make_executor(executor, logs, cluster)
-        with silent(), pool.batch():
+        with silent(), interruptible(), pool.batch():
             return [pool.submit(task) for task in tasks]
     except Exception as error:  # submitit's own kinds, and RuntimeError where srun is missing
         for left in set(logs.glob("*")) - known:
@@ -103,6 +104,19 @@ def silent() -> Iterator[None]:
             os.dup2(copy, number)
             os.close(copy)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A shell starts background commands with SIGINT ignored; local tasks would inherit that and ignore ``cancel``."""
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make_executor(executor: str, logs: Path, cluster: Cluster) -> Any:
