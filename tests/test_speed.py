@@ -22,7 +22,7 @@ import speed_floors  # noqa: E402
 import speed_usual  # noqa: E402
 from speed_child import Child, Failed  # noqa: E402
 from speed_data import listed, make_faces, recipe  # noqa: E402
-from speed_engine import Engine, packed_equals_solo  # noqa: E402
+from speed_engine import Engine, packed_equals_solo, whole_runs  # noqa: E402
 from speed_job import Job, measure  # noqa: E402
 from speed_plot import caption  # noqa: E402
 from speed_quiet import Meter, reading  # noqa: E402
@@ -222,8 +222,6 @@ def test_the_engine_counts_the_images_of_all_packed_runs(faces: Path) -> None:
 
 @pytest.mark.slow
 def test_whole_runs_are_timed(faces: Path) -> None:
-    from speed_engine import whole_runs
-
     for lanes in (1, 2):
         found = whole_runs(Job("runs", device="cpu", size=32, batch=8, folder=str(faces), lanes=lanes, threads=1,
                                precision="fp32", epochs=1))
