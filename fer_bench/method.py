@@ -48,16 +48,16 @@ class Batch:
         labels: Tensor,
         index: Tensor,
         draws: dict[str, Tensor],
-        second_view: Callable[[], Tensor],
+        second_view: Callable[[bool], Tensor],
     ) -> None:
         self.images, self.labels, self.index, self.draws = images, labels, index, draws
         self.logged: dict[str, Tensor] = {}
         self._second_view = second_view
 
     def second_view(self, flip: bool = False) -> Tensor:
-        """An independent augmentation of the same faces, float32 [B, 3 or 1, S, S]; its mirror image if ``flip``."""
-        images = self._second_view()
-        return images.flip(-1) if flip else images
+        """An independent augmentation of the same faces, float32 [B, 3 or 1, S, S]. ``flip``: each face stands as the
+        mirror image of the first view, moved alike; pixel noise and erasing are its own."""
+        return self._second_view(flip)
 
     def log(self, **values: Tensor) -> None:
         """Hand per-sample numbers [B] to the harness, e.g. ``weight=w``; they never influence training."""
@@ -129,6 +129,11 @@ class Method(nn.Module):
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """Groups for the optimiser, each with its own ``lr``; the harness multiplies them by the schedule."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
+
+    def restarts(self) -> tuple[int, ...]:
+        """Epochs after the first, ascending, with which a new stage begins: the optimiser forgets its moments, and the
+        recipe's schedule runs from its start to its end once more, over the epochs of that stage."""
+        return ()
 
     def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
         """Called before each epoch; ``sweep(fn)`` calls ``fn(images, index)`` over the plain training faces,

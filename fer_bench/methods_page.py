@@ -15,10 +15,10 @@ HEAD = """# Methods
 Made from the sources in `methods/`, `results/published.csv` (verified rows only) and the records in `results/methods`
 by `python run_bench.py list methods --markdown --results results/methods`; edit those, not this page.
 
-*Passes*: what training costs for each face, in forward passes of one network, heads included; in records and tables
-every sweep over the training set counts one more. *Published*: accuracy in percent, with other networks, noise draws
-and choices of epoch: context, no target. *Here*: on the synthetic faces with the quick recipe, last epoch, mean over
-seeds.
+*Passes*: what training costs for each face, in forward passes of one network, heads included; records and tables add
+those of an epoch's sweeps over the training set, two for each face where two networks look at it. *Published*: accuracy
+in percent, with other networks, noise draws and choices of epoch: context, no target. *Here*: on the synthetic faces
+with the quick recipe, last epoch, mean over seeds.
 """
 LEFT_OUT = """
 ## Left out
@@ -44,26 +44,30 @@ def page(infos: Sequence[MethodInfo], published: Sequence[Published], records: S
 
 
 def section(infos: Sequence[MethodInfo], published: Sequence[Published], records: Sequence[Record]) -> str:
-    """One file of methods: the class's own name first, then its variants."""
+    """One file of methods: each class's own name first, then its variants."""
     main = infos[0]
+    first: dict[str, MethodInfo] = {}
     lines = [f"\n## {', '.join(info.name for info in infos)}", "", f"{main.paper}; family {main.family}.", "",
              "```text", main.doc.strip(), "```", "",
              "| name | needs | passes | hyper-parameters |", "|---|---|---|---|"]
     for info in infos:
-        values = "as " + main.name + ", but " + settings(changed(info, main)) if info is not main else settings(
-            main.parameters)
+        base = first.setdefault(info.class_name, info)  # a file may hold several classes
+        values = settings(info.parameters) if info is base else (
+            f"as {base.name}, but {settings(changed(info, base))}")
         lines.append(f"| {info.name} | {', '.join(info.needs) or '--'} | {info.passes:g} | {values} |")
-    if main.paper_recipe:
-        lines += ["", "Recipe of the source (`--track paper`): "
-                  + ", ".join(f"{key} {value}" for key, value in main.paper_recipe.items()) + "."]
+    for base in first.values():
+        if base.paper_recipe:
+            whose = "" if len(first) == 1 else f", {base.name}"
+            lines += ["", f"Recipe of the source (`--track paper`{whose}): "
+                      + ", ".join(f"{key} {value}" for key, value in base.paper_recipe.items()) + "."]
     for info in infos:
         lines += numbers_elsewhere(info, published) + numbers_here(info, records)
     return "\n".join(lines) + "\n"
 
 
-def changed(info: MethodInfo, main: MethodInfo) -> dict[str, Parameter]:
-    """The hyper-parameters in which a variant differs."""
-    return {name: p for name, p in info.parameters.items() if p.default != main.parameters[name].default}
+def changed(info: MethodInfo, base: MethodInfo) -> dict[str, Parameter]:
+    """The hyper-parameters in which a variant differs from the first name of its class."""
+    return {name: p for name, p in info.parameters.items() if p.default != base.parameters[name].default}
 
 
 def settings(parameters: dict[str, Parameter]) -> str:

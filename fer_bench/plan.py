@@ -93,27 +93,38 @@ def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protoco
 
 
 def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """"a,b" to ("a", "b"); "all" to everything known. Names are checked where they are looked up."""
+    """"a,b" to ("a", "b"); "all" in it to everything known. Names are checked where they are looked up."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise UserError(f"--{kind}: nothing named; give one, several separated by commas, or 'all'")
-    return tuple(dict.fromkeys(known() if names == ["all"] else names))
+    return tuple(dict.fromkeys(each for name in names for each in (known() if name == "all" else [name])))
 
 
 def expand_methods(text: str, plugins: Iterable[Path]) -> tuple[str, ...]:
     """``expand`` for methods, where "family:noise" means all of a family. Raises UserError for a family without any."""
-    found = methods(plugins)[0]
-    families = {info.family for info in found.values()}
+    found, problems = methods(plugins)
     names: list[str] = []
     for name in expand("method", text, lambda: found):
-        kind, colon, family = name.partition(":")
-        if not (colon and kind == "family"):
+        if ":" not in name or name in found:
             names.append(name)
-        elif family in families:
-            names += [name for name, info in found.items() if info.family == family]
-        else:
-            raise unknown("family", family, families)
+            continue
+        try:
+            names += family_members(name, found)
+        except UserError as error:  # the family may be that of a plugin that could not be read
+            raise UserError(" | ".join([str(error), *problems])) from None
     return tuple(dict.fromkeys(names))
+
+
+def family_members(name: str, found: dict[str, MethodInfo]) -> list[str]:
+    """The methods of "family:noise". Raises UserError for another word before the colon and for an unknown family."""
+    kind, _, family = name.partition(":")
+    families = {info.family for info in found.values()}
+    if kind != "family":
+        meant = {family.strip().lower()} & families or families
+        raise UserError(f"unknown method '{name}': {near(name.lower(), [f'family:{each}' for each in meant])}")
+    if family not in families:
+        raise unknown("family", family, families)
+    return [name for name, info in found.items() if info.family == family]
 
 
 def general_protocols() -> list[str]:

@@ -6,8 +6,10 @@ mean auxiliary prediction of the faces of class c if its own entry reaches the t
 the rest even. L = down CE(aux) + up KL(target || main) + RR of the mean alpha (SCN's, margin .07, top .7); up and down
 are ramps around `turn` of the epochs (3 of 75). Gradients flow into target and a. The main branch predicts.
 
-taylor-xy0827/Ada-DF at 1f033a5, model.py:17-52, train.py:142-216; its fall-back row sums to .4 + threshold
-(utils.py:74), here to 1; it freezes stem and stage 1, since they come from face weights: `freeze=true`.
+Differences from taylor-xy0827/Ada-DF at 1f033a5, model.py:17-52, train.py:142-216: its fall-back row sums to .4 +
+threshold (utils.py:74), here to 1; its D comes from augmented faces, here from plain ones; it freezes stem and stage 1,
+since they come from face weights: `freeze=true`. In both the main branch begins as a copy of the other, classifier
+included.
 """
 
 import copy
@@ -27,7 +29,9 @@ class AdaDF(Method):
     given: Tensor  # int64 [N], the given labels
     distributions: Tensor  # float32 [C, C], D
     fallback: Tensor  # float32 [C, C]
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 1e-3, "epochs": 75}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 64, "lr": 1e-3, "epochs": 75, "optimiser": "adam", "weight_decay": 0.0,
+        "schedule": "exponential", "gamma": 0.9}
 
     def __init__(
         self, context: Context, *, threshold: float = 0.7, turn: float = 0.04, margin: float = 0.07, top: float = 0.7,
@@ -36,7 +40,7 @@ class AdaDF(Method):
         super().__init__(context)
         self.threshold, self.turn, self.margin, self.top = threshold, turn, margin, top
         self.main = copy.deepcopy(self.net.stages("layer2"))
-        self.main_head = nn.Linear(self.net.dim, context.num_classes)
+        self.main_head = copy.deepcopy(self.net.head)
         self.aux_alpha, self.main_alpha = nn.Linear(self.net.dim, 1), nn.Linear(self.net.dim, 1)
         self.register_buffer("given", context.labels.clone())
         even = (1 - threshold) / (context.num_classes - 1)

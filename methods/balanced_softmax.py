@@ -1,7 +1,8 @@
 """Balanced softmax (Ren et al., NeurIPS 2020): train with the logarithm of the class counts added to the logits.
 
 L = CE(z + log n, y); the plain z predict (jiawei-ren/BalancedMetaSoftmax loss/BalancedSoftmaxLoss.py:37-51 at
-34a61e4).
+34a61e4). A class without a face counts as having one: with log 0 it would leave the softmax, and its logit would never
+be trained down.
 """
 
 import torch

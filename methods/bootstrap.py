@@ -13,8 +13,8 @@ from fer_bench.method import Batch, Clock, Context, Method
 from fer_bench.registry import register
 
 
-@register("bootstrap", paper="Reed et al., ICLR 2015", year=2015, family="noise")
-@register("bootstrap-hard", paper="Reed et al., ICLR 2015", year=2015, family="noise",
+@register("bootstrap", paper="Reed et al., ICLR 2015 workshop", year=2015, family="noise")
+@register("bootstrap-hard", paper="Reed et al., ICLR 2015 workshop", year=2015, family="noise",
           preset={"target": "hard", "beta": 0.8})
 class Bootstrap(Method):
     def __init__(self, context: Context, *, target: Literal["soft", "hard"] = "soft", beta: float = 0.95) -> None:

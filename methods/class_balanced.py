@@ -1,9 +1,13 @@
 """Class-balanced loss (Cui et al., CVPR 2019): classes count by the inverse of their effective number of faces.
 
 L = mean of w_y CE, w_c = (1 - beta) / (1 - beta^n_c) scaled to a sum of C, beta .9999; n_c are the counts of the
-given labels. `class-balanced-focal`: w_y (1 - p_y)^gamma CE, gamma 1 as LDAM-DRW's script (cifar_train.py:214-215);
-p_y is of the unweighted cross-entropy, whereas losses.py:7-21 there takes it from the weighted one, which is no
-probability.
+given labels; with beta 1 its limit, w_c in proportion to 1 / n_c. A class without a face weighs 0, the others sum to
+their number. The mean is over the batch, as in the paper's code for softmax (richardaecn/class-balanced-loss
+src/cifar_main.py, _tower_fn); LDAM-DRW's `Reweight` rule and our ldam-drw divide by the sum of the weights instead.
+
+`class-balanced-focal`: w_y (1 - p_y)^gamma CE of the softmax; the paper's focal loss is of one sigmoid for each class
+(cifar_main.py, focal_loss). gamma 1 as LDAM-DRW's script (cifar_train.py:214-215); p_y is of the unweighted
+cross-entropy, whereas losses.py:7-21 there takes it from the weighted one, which is no probability.
 """
 
 from torch import Tensor

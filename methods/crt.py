@@ -1,10 +1,13 @@
 """cRT (Kang et al., ICLR 2020): learn features on all faces, then re-train the classifier on balanced ones.
 
 Cross-entropy throughout. From `start` of the epochs on (.8) the backbone is frozen, batch statistics included, the
-classifier begins anew from its first weights, and classes are drawn equally often. In the paper the second stage has
-a learning-rate schedule of its own; here the run's schedule goes on.
+classifier begins anew from its first weights, classes are drawn equally often, and the optimiser and the recipe's
+schedule begin anew for this stage. Differences from facebookresearch/classifier-balancing: its second stage has epochs
+of its own beside the first one's, its frozen backbone still moves its batch statistics (`model.train()` on all), and
+its classifier is drawn anew. A run of one epoch has no first stage's end: it stays in the first.
 """
 
+import math
 from typing import ClassVar
 
 import torch
@@ -25,20 +28,21 @@ class ClassifierRetraining(Method):
 
     def __init__(self, context: Context, *, start: float = 0.8) -> None:
         super().__init__(context)
-        self.start, self.frozen = start, False
+        self.second, self.frozen = max(1, math.ceil(start * context.epochs - 1e-6)), False  # first epoch of stage two
+        self.epochs = context.epochs
         self.register_buffer("given", context.labels.clone())
         self.register_buffer("first_weight", self.net.head.weight.detach().clone())
         self.register_buffer("first_bias", self.net.head.bias.detach().clone())
 
-    def second_stage(self, clock: Clock) -> bool:
-        return int(clock.epoch) >= self.start * clock.epochs
+    def restarts(self) -> tuple[int, ...]:
+        return (self.second,) if self.second < self.epochs else ()
 
     def order(self, clock: Clock, generator: torch.Generator) -> Tensor | None:
-        return balanced_order(self.given.cpu(), generator) if self.second_stage(clock) else None
+        return balanced_order(self.given.cpu(), generator) if int(clock.epoch) >= self.second else None
 
     def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
-        self.frozen = self.second_stage(clock)
-        if self.frozen and int(clock.epoch) - 1 < self.start * clock.epochs:  # its first epoch
+        self.frozen = int(clock.epoch) >= self.second
+        if int(clock.epoch) == self.second:
             with torch.no_grad():
                 self.net.head.weight.copy_(self.first_weight)
                 self.net.head.bias.copy_(self.first_bias)

@@ -3,7 +3,9 @@
 L = CE + lam / 2 mean_i sum_d A_id (f_id - c_yd)^2, f the pooled features, lam .01. Centres are no parameters:
 after each batch c_j moves by alpha (.5) times the sum of its faces' A (f - c) over 1 + their number. A in (0, 1), one
 per feature, comes from a two-way softmax of a context network on the maps (widths 7D, D, 64, as 3584, 512, 64 there);
-`center-loss` has A = 1. amirhfarzaneh/dacl at c41e9e8, where centres begin at random; here at 0.
+`center-loss` has A = 1: the baseline of DACL, with its lam and alpha (workspace.py), not those of Wen et al.
+amirhfarzaneh/dacl at c41e9e8, first weights of the context network included; there centres begin at random, here at 0.
+It divides lr by ten every 20 epochs (main.py); the paper recipe falls as fast, smoothly (.891).
 """
 
 from typing import Any, ClassVar
@@ -21,7 +23,9 @@ from fer_bench.registry import register
 @register("center-loss", paper="Wen et al., ECCV 2016", year=2016, family="fer", preset={"attention": False})
 class DACL(Method):
     centres: Tensor  # float32 [C, D]
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 0.01, "epochs": 60, "optimiser": "sgd"}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 64, "lr": 0.01, "epochs": 60, "optimiser": "sgd", "momentum": 0.9, "weight_decay": 5e-4,
+        "schedule": "exponential", "gamma": 0.891}
 
     def __init__(
         self, context: Context, *, lam: float = 0.01, alpha: float = 0.5, attention: bool = True
@@ -34,6 +38,10 @@ class DACL(Method):
             nn.Linear(dim * height * width, 7 * dim), BatchNorm(7 * dim), nn.ReLU(), nn.Linear(7 * dim, dim),
             BatchNorm(dim), nn.ReLU(), nn.Linear(dim, 64), BatchNorm(64), nn.Tanh(), nn.Linear(64, 2 * dim),
         ) if attention else None
+        for layer in self.context or ():
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         maps: Tensor = self.net.features(batch.images)

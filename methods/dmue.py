@@ -1,20 +1,28 @@
 """DMUE (She et al., CVPR 2021): each class's branch, which never saw the class, says what else its faces look like.
 
 Branch c, a copy of the last stage, learns the other C-1 classes from faces that are not of class c. For a face of
-class c its prediction, to the power 1/T (1.2) and normalised, is the latent distribution q (0 at c, no gradient).
-L = up CE(score z, y) + up (omega mean (softmax z without its label - q)^2 + gamma SP) + down mean_c CE(branch c),
-omega .5, gamma 1000; SP is the squared difference between row-normalised Gram matrices of branch and target features
-of the faces that the branch learns from; up and down are ramps around `turn` of the epochs (10 of 36 for RAF-DB).
-score in (0, 1) comes from the face's mean cosine to each class's faces in the batch (scaled to 0..1) and its label.
-The target branch predicts.
+class c its prediction, to the power 1/T (1.2) and normalised, is the latent distribution q (0 at c, no gradient). With
+two classes q is the other class for certain. L = up CE(score z, y) + up (omega mean (softmax z without its label - q)^2
++ gamma SP) + down mean_c CE(branch c), omega .5, gamma 1000; SP is the squared difference between row-normalised Gram
+matrices of branch and target features of the faces that the branch learns from; up and down are ramps around `turn` of
+the epochs (10 of 36 for RAF-DB). score in (0, 1) comes from the face's mean cosine to each class's faces in the batch
+(scaled to 0..1) and its label. The target branch predicts.
 
-JDAI-CV/FaceX-Zoo addition_module/DMUE at 16b793a, train.py:97-133, make_model.py:98-165. There a batch in which some
-class has fewer than two faces is skipped (train.py:188-193) and the sampler is balanced; here no batch is skipped, a
-class that is not in it has cosine 0, and the sampler is the recipe's. There the branches share dropout and neck with
-the target and SP compares what comes after them; here only the target has them, and SP is of the pooled features.
+Differences from JDAI-CV/FaceX-Zoo addition_module/DMUE at 16b793a (train.py:97-133, make_model.py:98-165), whose
+config.py is AffectNet's:
+- it draws all classes equally often, as `balanced` does, and skips a batch in which some class has fewer than two faces
+  (train.py:188-193); here none is skipped, and a class that is not in the batch has cosine 0.
+- its branches share dropout and neck with the target, and its SP compares the branches' logits with the target's
+  features after both (make_model.py:119-148); here only the target has them, and SP is of the pooled features.
+- its branch c sees class c in a pass of its own (resnet_multibranch.py), here beside the other classes: those faces
+  enter the batch statistics by which the branch's loss is computed.
+- its optimiser holds stages and classifiers only (train.py:55-57): scorer and neck stay as they began; here they learn,
+  all but the neck's bias. Its classifiers have ten times the rate and begin smaller (std .001).
+- its rate falls by steps from 1e-4 to 1e-5 and rises once between; a smooth .92 stands in for them.
 """
 
 import copy
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,25 +32,36 @@ from fer_bench.method import Batch, Clock, Context, Method
 from fer_bench.parts.batch_norm import BatchNorm
 from fer_bench.parts.dropout import draw_seeds, seeded_dropout
 from fer_bench.parts.ramps import ramp_down, ramp_up
+from fer_bench.parts.sampling import balanced_order
 from fer_bench.parts.small_loss import mean_over
 from fer_bench.registry import register
 
 
-@register("dmue", paper="She et al., CVPR 2021", year=2021, family="fer", passes=2.5)
+@register("dmue", paper="She et al., CVPR 2021", year=2021, family="fer", needs=("own order",), passes=2.5)
 class DMUE(Method):
+    given: Tensor  # int64 [N], the given labels
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 72, "lr": 1e-4, "epochs": 36, "optimiser": "adam", "weight_decay": 1e-4,
+        "schedule": "exponential", "gamma": 0.92}
+
     def __init__(
         self, context: Context, *, temperature: float = 1.2, omega: float = 0.5, gamma: float = 1000.0,
-        turn: float = 0.28, dropout: float = 0.5,
+        turn: float = 0.28, dropout: float = 0.5, balanced: bool = True,
     ) -> None:
         super().__init__(context)
         self.classes, dim = context.num_classes, self.net.dim
         self.temperature, self.omega, self.gamma, self.turn = temperature, omega, gamma, turn
-        self.dropout = dropout
+        self.dropout, self.balanced = dropout, balanced
+        self.register_buffer("given", context.labels.clone())
         stage = self.net.stages("layer4")
         self.branches = nn.ModuleList([copy.deepcopy(stage) for _ in range(self.classes)])
         self.branch_heads = nn.ModuleList([nn.Linear(dim, self.classes - 1, bias=False) for _ in range(self.classes)])
         self.neck, self.net.head = BatchNorm(dim), nn.Linear(dim, self.classes, bias=False)
+        self.neck.bias.requires_grad_(False)  # as in the code: features keep no offset before the bias-free head
         self.scorer = nn.Sequential(nn.Linear(2 * self.classes, self.classes), nn.PReLU(), nn.Linear(self.classes, 1))
+
+    def order(self, clock: Clock, generator: torch.Generator) -> Tensor | None:
+        return balanced_order(self.given.cpu(), generator) if self.balanced else None
 
     def draw(self, generator: torch.Generator, size: int) -> dict[str, Tensor]:
         return {"dropped": draw_seeds(generator, size)}
@@ -50,7 +69,7 @@ class DMUE(Method):
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         maps, given = self.net.features_and_input(batch.images, "layer4")
         features, labels = maps.mean((2, 3)), batch.labels
-        logits: Tensor = self.net.head(seeded_dropout(self.neck(features), batch.draws["dropped"], self.dropout))
+        logits: Tensor = self.net.head(self.neck(seeded_dropout(features, batch.draws["dropped"], self.dropout)))
         score = self.score(features, labels)
         batch.log(weight=score)
         wrong, latent, apart = self.from_branches(given, features, labels)

@@ -4,8 +4,8 @@ L = CE(z of view 1, y) + lam mean (maps(view 1) - mirror(maps(view 2)))^2 over f
 classes by the classifier's weights, whose gradient is stopped (zyh-uaiaaaa/Erasing-Attention-Consistency
 model.py:22-41, main.py:59-69 at 61efdfd). View 2 is a mirrored face without a loss of its own. Which one the code
 decides by the name of the label file (dataset.py:42-64): the mirror image of view 1 for the clean list, a view with
-its own erasing for any other, as here by default; `view=mirror` is the first. The erasing is the recipe's, not the
-method's.
+its own erasing for any other, as here by default; `view=mirror` is the first. Flip, shift, pixel noise and erasing are
+the recipe's, not the method's: where it flips view 1, view 2 is the face as it was, and view 2 has its own pixel noise.
 """
 
 from typing import Any, ClassVar, Literal

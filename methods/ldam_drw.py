@@ -3,6 +3,9 @@
 L = CE(s (z - m_y onehot(y)), y), z the cosines of features and class weights, m_c = max_m n_c^(-1/4) / max n^(-1/4),
 max_m .5, s 30. From `deferred` of the epochs on (.8; 160 of 200) faces are weighted by the class-balanced weights
 (beta .9999) and the mean is over the weights (kaidic/LDAM-DRW losses.py:23-45, cifar_train.py:194-204 at 2536330).
+The class weights begin with norm 1, as there (models/resnet_cifar.py, NormedLinear): only their direction counts, and
+the longer they are, the slower they turn. A class without a face takes no part in margins or weights; the code would
+divide by 0.
 """
 
 import torch
@@ -19,7 +22,8 @@ class CosineHead(nn.Module):
 
     def __init__(self, dim: int, classes: int, scale: float) -> None:
         super().__init__()
-        self.weight, self.scale = nn.Parameter(torch.randn(classes, dim)), scale
+        self.weight = nn.Parameter(F.normalize(torch.empty(classes, dim).uniform_(-1, 1)))
+        self.scale = scale
 
     def forward(self, features: Tensor) -> Tensor:
         return self.scale * F.linear(F.normalize(features), F.normalize(self.weight))
@@ -35,7 +39,9 @@ class LDAM(Method):
         super().__init__(context)
         self.scale, self.deferred = scale, deferred
         self.net.head = CosineHead(self.net.dim, context.num_classes, scale)
-        rarity = context.class_counts.clamp(min=1).to(torch.get_default_dtype()) ** -0.25
+        counts = context.class_counts
+        # 0 for a class without a face: it would be the rarest, and shrink the margins of all others
+        rarity = (counts > 0) * counts.clamp(min=1).to(torch.get_default_dtype()) ** -0.25
         self.register_buffer("margins", max_margin * rarity / rarity.max())
         self.register_buffer("weights", effective_number_weights(context.class_counts, beta))
 

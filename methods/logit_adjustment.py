@@ -2,7 +2,8 @@
 
 In training: L = CE(z + tau log pi, y), the plain z predict; with tau 1 this is balanced softmax but for a constant.
 After training (`logit-adjustment-post-hoc`): L = CE(z, y), z - tau log pi predicts. pi_c = n_c / N of the given
-labels.
+labels. A class without a face counts as having one, pi = 1 / N: log 0 would take the class out of the softmax in
+training, and after training make it every prediction.
 """
 
 from typing import Literal
@@ -24,8 +25,9 @@ class LogitAdjustment(Method):
     def __init__(self, context: Context, *, tau: float = 1.0, when: Literal["training", "after"] = "training") -> None:
         super().__init__(context)
         self.tau, self.when = tau, when
-        counts = context.class_counts.clamp(min=1).to(torch.get_default_dtype())
-        self.register_buffer("log_prior", (counts / counts.sum()).log())
+        counts = context.class_counts
+        prior = counts.clamp(min=1).to(torch.get_default_dtype()) / counts.sum()
+        self.register_buffer("log_prior", prior.log())
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         logits = self.net(batch.images)

@@ -1,13 +1,17 @@
-"""MAN: clean, ambiguous and noisy faces each get another loss.
+"""MAN, Mining Ambiguity and Noise (Zhang et al., 2022): clean, ambiguous and noisy faces each get another loss.
 
 Before each epoch after the warm-up two networks look at all faces: both right: clean, one right: ambiguous, none:
 noisy. L = mean of both networks' CE on clean + .6 mutual on ambiguous + mean of both networks' MSE between the
 softmax of a weak and a strong view on noisy faces; mutual = (1 - m) (CE_1 + CE_2)/2 + m (KL_12 + KL_21)/2,
-m = .9 exp(-.65 (1 - e/.9E)^2), e from 1. Predicts with the mean of both networks' logits, as the published figure.
+m = .9 exp(-.65 (1 - e/.9E)^2), e from 1. Predicts with the mean of both networks' logits, as the published figure
+(test() in main.py).
 
-zzzzzzyang/MAN at df07e3f, main.py:98-276. There the strong view has RandAugment and a padded crop, here it is a second
-view of the recipe's augmentation; there the look is on augmented faces, here on plain ones; the warm-up is 10 of 100
-epochs, here a share of them.
+Differences from zzzzzzyang/MAN at df07e3f, main.py:98-276: there the strong view has RandAugment and a padded crop,
+here it is a second view of the recipe's augmentation; there the look is on augmented faces, here on plain ones; there
+the warm-up is 10 of 100 epochs, here a share of them. There the groups go through the networks apart, each with batch
+statistics of its own, and only noisy faces have a strong view; here all faces of a batch go together, and so do their
+strong views, in the warm-up too, where they move the running statistics alone. lr is Adam's default, since its flag
+--lr is not used (main.py:283).
 """
 
 from typing import Any, ClassVar
@@ -23,12 +27,14 @@ from fer_bench.parts.small_loss import mean_over
 from fer_bench.registry import register
 
 
-@register("man", paper="MAN (zzzzzzyang/MAN)", year=0, family="fer",
+@register("man", paper="Zhang et al., Pattern Recognition Letters 164, 2022", year=2022, family="fer",
           needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4)
 class MAN(Method):
     given: Tensor  # int64 [N], the given labels
     right: Tensor  # int64 [N], how many of the two networks predict the given label; 2 during the warm-up
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 128, "lr": 1e-3, "epochs": 100}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 128, "lr": 1e-3, "epochs": 100, "optimiser": "adam", "weight_decay": 1e-4,
+        "schedule": "exponential", "gamma": 0.9}
 
     def __init__(
         self, context: Context, *, warmup: float = 0.1, ambiguous: float = 0.6, noisy: float = 1.0

@@ -1,7 +1,7 @@
 """Mixup (Zhang et al., ICLR 2018): train on weighted means of two faces and of their losses.
 
 x = lam x_i + (1 - lam) x_j, L = lam CE(z, y_i) + (1 - lam) CE(z, y_j), lam ~ Beta(alpha, alpha) once per batch, j a
-permutation of the batch. alpha is .2 to 1 in the paper; 1 is its value for CIFAR.
+permutation of the batch. Reported for the paper: alpha from .2 to 1. alpha 0 mixes nothing (lam 1).
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ class Mixup(Method):
 
     def draw(self, generator: torch.Generator, size: int) -> dict[str, Tensor]:
         seed = int(torch.randint(2**62, (), generator=generator))
-        share = np.random.default_rng(seed).beta(self.alpha, self.alpha)
+        share = np.random.default_rng(seed).beta(self.alpha, self.alpha) if self.alpha else 1.0
         return {"share": torch.full((size,), share), "partner": torch.randperm(size, generator=generator)}
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:

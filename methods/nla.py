@@ -6,11 +6,15 @@ v = (p_label, p_rival), p_rival the largest other probability, w = N(v; mu, Sigm
 Paper and code (jungyu0413/NLA at b86f31f; the paper's tables and typeset equations were not at hand):
 - JSD: the paper says JSD; src/loss.py:61-66 averages logits, takes KL from the mixture to the parts and sums over the
   batch, so it weighs `batch` times more. `middle`, `jsd`. The gradient flows through w there: `detach_weight`.
-- w: loss.py:9-54 is a density (peak .249 / .577); the authors' V-NAW code has exp(-d/2), peak 1: `density=peak1`.
+- w: loss.py:9-54 is a density (peak .249 / .577) since 14 May 2025; before, its exponent was N x N, so that each face's
+  weight was mixed of those of all faces; the authors' V-NAW code has exp(-d/2), peak 1: `density=peak1`. Which of them
+  made the paper's numbers is unknown.
 - means: a summary of the paper calls them epoch-dependent; the code keeps them constant and moves Sigma_true only.
 - the code keeps the best overall and best mean on the test set separately; here both come from one epoch.
-`nla-released` is what the official code computes. Ablations: weighting or not, consistency by JSD, L1 of the
-probabilities, attention maps as in EAC (`cam`), or none: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`.
+`nla-released` is what the official code computes since 14 May 2025. Ablations: weighting or not, consistency by JSD, L1
+of the probabilities, attention maps as in EAC (`cam`), or none: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`. The
+code of L1 and CAM is unreleased: the sum over classes, the mean squared difference of maps, and 1 - lam as their weight
+are ours.
 """
 
 import math
@@ -40,9 +44,7 @@ class NLA(Method):
     paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 1e-4, "epochs": 60}
 
     def __init__(
-        self,
-        context: Context,
-        *,
+        self, context: Context, *,
         lam: float = 0.5,
         weighting: Literal["naw", "none"] = "naw",
         density: Literal["normalised", "peak1"] = "normalised",
@@ -51,14 +53,10 @@ class NLA(Method):
         jsd: Literal["mean", "sum"] = "mean",
         middle: Literal["probabilities", "logits"] = "probabilities",
         slope: float = 15.0,
-        mu_true_label: float = 0.5,
-        mu_true_rival: float = 0.5,
-        mu_false_label: float = 0.3,
-        mu_false_rival: float = 0.15,
-        std_true_major: float = 0.8,
-        std_true_minor: float = 0.4,
-        std_false_major: float = 0.91,
-        std_false_minor: float = 0.15166666666666667,
+        mu_true_label: float = 0.5, mu_true_rival: float = 0.5,
+        mu_false_label: float = 0.3, mu_false_rival: float = 0.15,
+        std_true_major: float = 0.8, std_true_minor: float = 0.4,
+        std_false_major: float = 0.91, std_false_minor: float = 0.15166666666666667,
     ) -> None:
         super().__init__(context)
         self.lam, self.weighting, self.density, self.detach_weight = lam, weighting, density, detach_weight

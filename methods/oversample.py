@@ -1,7 +1,9 @@
 """Over-sampling: cross-entropy on epochs in which every class is equally likely.
 
-Each place of an epoch draws a face with probability 1 / (C n_y), with replacement; an epoch has as many steps as
-ever. The usual sampler of AffectNet's papers, often left unsaid.
+Each place of an epoch draws a face with probability 1 / (C n_y), with replacement; C counts the classes with a face,
+and an epoch has as many steps as ever. Buda et al. compare over-sampling, which is older, with other cures; there
+faces of rare classes are replicated until the imbalance is gone, which makes epochs longer. The usual sampler of
+AffectNet's papers, often left unsaid.
 """
 
 import torch
@@ -13,7 +15,7 @@ from fer_bench.parts.sampling import balanced_order
 from fer_bench.registry import register
 
 
-@register("oversample", paper="class-balanced sampling", year=2017, family="imbalance", needs=("own order",))
+@register("oversample", paper="Buda et al., Neural Networks 2018", year=2018, family="imbalance", needs=("own order",))
 class Oversample(Method):
     given: Tensor  # int64 [N], the given labels
 

@@ -5,8 +5,12 @@ distributions over s gives c_i, the posterior of the higher one (made not to fal
 c_of_1 CE_2) + lam mean (p_1 - p_2)^2, lam 5; the first epoch is plain cross-entropy. Predicts with the first network.
 
 purpleleaves007/FERDenoise at 0eb4353, utils.py:184-256. There s is taken anew in every step and its posterior read from
-a table of 100 bins, here c holds for an epoch; there one network begins from face weights and the other from
-ImageNet's, here both begin from the run's.
+a table of 100 bins, here c holds for an epoch; there the mixture is fitted to augmented faces (track_training_loss runs
+over the training loader), here to plain ones; there the table is set to its maximum from its arg-max on
+(BetaMixture1D.create_lookup), here c never falls as s rises, and below the lower distribution's mean it stays at its
+value there, which is ours; there one network begins from face weights and the other from ImageNet's, here both begin
+from the run's. It divides lr by ten at epochs 10 and 20 of 30 (main.py); the paper recipe falls as fast, smoothly
+(.794).
 """
 
 from typing import Any, ClassVar
@@ -25,7 +29,10 @@ from fer_bench.registry import register
 class ReSup(Method):
     given: Tensor  # int64 [N], the given labels
     weight: Tensor  # float32 [N, 2], c of each network
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 96, "lr": 2e-4, "epochs": 30}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 96, "lr": 2e-4, "epochs": 30, "optimiser": "adam", "weight_decay": 0.0, "schedule": "exponential",
+        "gamma": 0.794,
+    }
 
     def __init__(self, context: Context, *, lam: float = 5.0) -> None:
         super().__init__(context)

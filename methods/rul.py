@@ -1,8 +1,8 @@
 """RUL, Relative Uncertainty Learning (Zhang et al., NeurIPS 2021): mix the features of two faces by their uncertainty.
 
 Two heads on the feature maps give mu and log variance (64 numbers); s_i = mean exp(log variance). With a permutation
-pi of the batch, m_i = (s_i mu_i + s_pi(i) mu_pi(i)) / (s_i + s_pi(i)): the more uncertain face has the larger share,
-and so is pushed to be the less uncertain one. L = .5 CE(fc m, y_i) + .5 CE(fc m, y_pi(i)). fc(mu) predicts. Paper and
+pi of the batch, m_i = (s_i mu_i + s_pi(i) mu_pi(i)) / (s_i + s_pi(i)): the more uncertain face has the larger share.
+L = .5 CE(fc m, y_i) + .5 CE(fc m, y_pi(i)). fc(mu) predicts. Paper and
 code (zyh-uaiaaaa/Relative-Uncertainty-Learning rul.py:12-51, utils.py:30-44 at 63b73f2): the paper pairs faces of
 different classes, the code any two. The code trains fc with ten times the rate (main.py:77-80): `fc_lr=10`.
 """
@@ -37,7 +37,9 @@ class MapHead(nn.Module):
 
 @register("rul", paper="Zhang et al., NeurIPS 2021", year=2021, family="fer")
 class RUL(Method):
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 2e-4, "epochs": 60}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 64, "lr": 2e-4, "epochs": 60, "optimiser": "adam", "weight_decay": 1e-4,
+        "schedule": "exponential", "gamma": 0.9}
 
     def __init__(self, context: Context, *, dim: int = 64, dropout: float = 0.4, fc_lr: float = 1.0) -> None:
         super().__init__(context)

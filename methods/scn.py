@@ -3,9 +3,10 @@
 alpha = sigmoid(Linear(embedding)); loss = CE(alpha * z, y) + max(0, margin_1 - (mean of the beta B largest alpha
 - mean of the others)). From epoch `relabel_epoch` (counted from 1) a face whose P_max - P_label exceeds margin_2
 gets its most probable class as label, for good.
-Paper and code (kaiwang960112/Self-Cure-Network src/train.py at 9f4c3ad): the paper relabels the low-importance group
-only, the code every face (l.250-258): `relabel_scope=low` and `all` (default: the code). margin_1 is .15 at batch
-1024 in the paper, .07 at batch 64 in the README. The code trains from ImageNet whatever weights it is given, since
+Paper and code (kaiwang960112/Self-Cure-Network src/train.py at 9f4c3ad): the paper is reported to relabel the
+low-importance group only; the code relabels every face (l.250-258): `relabel_scope=low` and `all` (default: the code).
+margin_1: the README says .15 for the paper's batches of 1024 and advises .07 for batches of 64. The paper is reported
+to halve both losses, which changes the scale only. The code trains from ImageNet whatever weights it is given, since
 its key names never match (l.141-158); ours load strictly or fail.
 """
 
@@ -60,8 +61,9 @@ class SCN(Method):
 
     def relabel(self, logits: Tensor, labels: Tensor, index: Tensor, low: Tensor, clock: Clock) -> None:
         """Write new labels; each face comes once an epoch, so they are first used in the next one, as in the code."""
-        top, predicted = logits.softmax(1).max(1)
-        doubtful = top - logits.softmax(1).gather(1, labels[:, None]).squeeze(1) > self.margin_2
+        probabilities = logits.softmax(1)
+        top, predicted = probabilities.max(1)
+        doubtful = top - probabilities.gather(1, labels[:, None]).squeeze(1) > self.margin_2
         if self.relabel_scope == "low":
             doubtful = doubtful & torch.zeros_like(doubtful).index_fill(0, low, True)
         due = doubtful & (clock.epoch + 1 >= self.relabel_epoch)

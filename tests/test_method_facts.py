@@ -9,7 +9,7 @@ import pytest
 import torch
 from tinydata import CPU, tiny_data
 
-from fer_bench.engine.cost import passes
+from fer_bench.engine.cost import passes, swept
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Inputs, Trainer
 from fer_bench.method import NEEDS, Method
@@ -49,14 +49,14 @@ def test_needs_are_as_declared(trainers, name):
     trainer.data.seek(0)
     batch = trainer.data.batch(trainer.data.size(0))
     views = batch._second_view
-    batch._second_view = lambda: asked.append("second view") or views()
+    batch._second_view = lambda mirror: asked.append("second view") or views(mirror)
     trainer.method.loss(batch, trainer.clock)
     found = set(asked)
     networks = sum(isinstance(module, Backbone) for module in trainer.method.modules())
     found |= {f"{networks} networks"} if networks > 1 else set()
     state = [value for key, value in trainer.method.named_buffers() if key != "given" and value.shape[:1] == (94,)]
     found |= {"per-sample state"} if state else set()  # "given": the given labels, which do not change
-    found |= {"sweeps"} if trainer.data.sweeps else set()
+    found |= {"sweeps"} if swept(trainer) else set()
     found |= {"own order"} if type(trainer.method).order is not Method.order else set()
     found |= {"noise rate"} if "oracle_rate" in INFOS[name].parameters else set()
     assert set(INFOS[name].needs) == found and found <= set(NEEDS)

@@ -27,8 +27,41 @@ def test_every_method_has_its_row_with_formula_cost_and_defaults():
     text = page(list(INFOS.values()), [], [])
     for name, info in INFOS.items():
         assert f"\n| {name} | " in text and info.doc.strip() in text
-    assert "| co-teaching | 2 networks, noise rate | 2 | `oracle_rate=True`, `forget_rate=0.2`, `ramp=0.1667` |" in text
+    assert "| sce | -- | 1 | `alpha=1.0`, `beta=1.0` |" in text
+    assert "| co-teaching | 2 networks, noise rate | 2 | `oracle_rate=True`, `forget_rate=0.2`, `ramp=0.16" in text
     assert "| center-loss | -- | 1 | as dacl, but `attention=False` |" in text and "**LDLVA**" in text
+
+
+TWO = '''"""Two classes."""
+from fer_bench.method import Method
+from fer_bench.registry import register
+
+@register("one", family="own")
+@register("one-wide", family="own", preset={"x": 2.0})
+class One(Method):
+    paper_recipe = {"lr": 0.5}
+
+    def __init__(self, context, *, x: float = 1.0) -> None:
+        super().__init__(context)
+
+@register("two", family="own")
+@register("two-tall", family="own", preset={"y": 7})
+class Two(Method):
+    paper_recipe = {"epochs": 9}
+
+    def __init__(self, context, *, y: int = 3, x: float = 8.0) -> None:
+        super().__init__(context)
+'''
+
+
+def test_variants_are_compared_with_their_own_class(tmp_path):
+    (tmp_path / "pair.py").write_text(TWO)
+    text = methods_in_markdown((tmp_path / "pair.py",), tmp_path / "none", print)
+    assert "\n## one, one-wide, two, two-tall\n" in text.replace("one-wide, one", "one, one-wide")
+    for row in ("one | -- | 1 | `x=1.0`", "one-wide | -- | 1 | as one, but `x=2.0`",
+                "two | -- | 1 | `y=3`, `x=8.0`", "two-tall | -- | 1 | as two, but `y=7`"):
+        assert f"\n| {row} |\n" in text
+    assert "(`--track paper`, one): lr 0.5." in text and "(`--track paper`, two): epochs 9." in text
 
 
 def test_published_numbers_stand_under_their_method_with_their_source():

@@ -58,21 +58,22 @@ def build(name: str, faces: Tensor = LOGITS, mirrored: Tensor = MIRRORED, **valu
     return load_class(FOUND[name])(context, **resolve_parameters(FOUND[name], values))
 
 
-def clock_at(epoch: int):
+def clock_at(epoch: float):
+    """At an epoch, or at one or two thirds of it: epochs have three steps."""
     clock = make_clock(EPOCHS, 3, torch.device("cpu"))
-    set_clock(clock, 3 * epoch)
+    set_clock(clock, round(3 * epoch))
     return clock
 
 
 def batch() -> Batch:
-    return Batch(IMAGES, LABELS, torch.arange(B), {}, lambda: IMAGES)
+    return Batch(IMAGES, LABELS, torch.arange(B), {}, lambda mirror: IMAGES)
 
 
-def literal_weight(p: Tensor, label: int, epoch: int, peak1: bool = False) -> Tensor:
+def literal_weight(p: Tensor, label: int, epoch: int, peak1: bool = False, slope: float = 15) -> Tensor:
     """w of one face, p [C]: a bivariate density, by a matrix inverse."""
     rival = max((p[k] for k in range(len(p)) if k != label), key=lambda value: value.item())
     if p[label].item() >= rival.item():
-        ramp, mu = 1 - math.exp(-15 * epoch / EPOCHS), (0.5, 0.5)
+        ramp, mu = 1 - math.exp(-slope * epoch / EPOCHS), (0.5, 0.5)
         a, c = 0.8**2 + (0.8 / 2) ** 2, ramp * (-(0.8**2) + (0.8 / 2) ** 2)
     else:
         mu = (0.3, 0.15)
@@ -98,6 +99,7 @@ def literal_jsd_as_coded(z: Tensor, mirrored: Tensor) -> Tensor:
 def literal(name: str, z: Tensor, mirrored: Tensor, epoch: int, values: dict[str, str]) -> Tensor:
     """The loss of a method, face by face."""
     peak1, l1 = values.get("density") == "peak1", values.get("regulariser") == "l1"
+    lam, slope = float(values.get("lam", 0.5)), float(values.get("slope", 15))
     total = torch.zeros(())
     for i in range(B):
         p, q = z[i].softmax(0), mirrored[i].softmax(0)
@@ -105,18 +107,20 @@ def literal(name: str, z: Tensor, mirrored: Tensor, epoch: int, values: dict[str
         if name in ("ce", "focal"):
             total = total + (1 - p[LABELS[i]]) ** float(values.get("gamma", 2)) * ce if name == "focal" else total + ce
             continue
-        weight = literal_weight(p, int(LABELS[i]), epoch, peak1)
+        weight = literal_weight(p, int(LABELS[i]), epoch, peak1, slope)
         if name == "nla-released":
-            total = total + 0.5 * ce + 0.5 * weight * ce + 0.5 * B * literal_jsd_as_coded(z[i], mirrored[i])
+            total = total + lam * ce + lam * weight * ce + (1 - lam) * B * literal_jsd_as_coded(z[i], mirrored[i])
             continue
-        total = total + 0.5 * (1 if name == "jsd" else 1 + weight.detach()) * ce
+        total = total + lam * (1 if name == "jsd" else 1 + weight.detach()) * ce
         if name != "naw":
-            total = total + 0.5 * ((p - q).abs().sum() if l1 else literal_jsd(p, q))
+            total = total + (1 - lam) * ((p - q).abs().sum() if l1 else literal_jsd(p, q))
     return total / B
 
 
 VARIANTS = [("ce", {}), ("focal", {}), ("focal", {"gamma": "0.5"}), ("nla", {}), ("nla", {"density": "peak1"}),
-            ("nla", {"regulariser": "l1"}), ("nla-released", {}), ("naw", {}), ("jsd", {})]
+            ("nla", {"regulariser": "l1"}), ("nla", {"lam": "0.3", "slope": "10"}), ("nla-released", {}),
+            ("nla-released", {"lam": "0.3", "slope": "10"}), ("naw", {}), ("naw", {"lam": "0.3"}), ("jsd", {}),
+            ("jsd", {"lam": "0.3"})]
 
 
 @pytest.mark.parametrize("epoch", [0, 3, 59])

@@ -112,7 +112,7 @@ def test_soft_teacher_is_the_moving_average_of_the_network():
     method = build("soft", random_maps().detach())
     for p in method.net.parameters():
         nn.init.normal_(p)
-    for step, decay in ((0, 1 / 2), (3, 4 / 5), (5000, 0.999)):  # at first the mean of the steps so far
+    for step, decay in ((0, 1 / 2), (3, 4 / 5), (5000, 1 - 1 / (0.065 * 60 * 3))):  # at first the mean
         before, clock = copy.deepcopy(method.teacher.state_dict()), clock_at(0)
         clock.step.fill_(step)
         method.after_step(clock)

@@ -10,23 +10,26 @@ from test_parity import IMAGES, LABELS, LOGITS, B, batch, build, clock_at, float
 from torch import Tensor, nn
 
 
-def literal_scn(method, features: Tensor, labels: Tensor) -> Tensor:
+def literal_scn(method, features: Tensor, labels: Tensor, beta: float = 0.7) -> Tensor:
     """Importance times logits, and rank regularisation of the importance."""
     alpha = [torch.sigmoid(method.importance(f))[0] for f in features]
     ce = [-(alpha[i] * method.net.head(features[i])).log_softmax(0)[labels[i]] for i in range(len(labels))]
     order = sorted(alpha, key=lambda a: -a.item())
-    many = int(len(order) * 0.7)
+    many = int(len(order) * beta)
     gap = sum(order[:many]) / many - sum(order[many:]) / (len(order) - many)
     return sum(ce) / len(ce) + torch.relu(method.margin_1 - gap)
 
 
+@pytest.mark.parametrize("beta", [None, 0.4])
 @pytest.mark.parametrize("margin", ["0.07", "0.9"])
-def test_scn_loss_and_gradient_are_those_of_the_formula(margin):
-    features = LOGITS.clone().requires_grad_()
-    method = build("scn", features, margin_1=margin)
-    loss, expected = method.loss(batch(), clock_at(0)), literal_scn(method, features, LABELS)
+def test_scn_loss_and_gradient_are_those_of_the_formula(margin, beta):
+    features, values = LOGITS.clone().requires_grad_(), {} if beta is None else {"beta": str(beta)}
+    method = build("scn", features, margin_1=margin, **values)
+    loss, expected = method.loss(batch(), clock_at(0)), literal_scn(method, features, LABELS, beta or 0.7)
     torch.testing.assert_close(loss, expected)
-    torch.testing.assert_close(*(torch.autograd.grad(x, features)[0] for x in (loss, expected)))
+    leaves = [features, *method.net.head.parameters(), *method.importance.parameters()]
+    found, wanted = (torch.autograd.grad(x, leaves) for x in (loss, expected))
+    torch.testing.assert_close(found, wanted, rtol=1e-8, atol=1e-12)
 
 
 def scn_after(epoch: int, **values: str):

@@ -142,7 +142,8 @@ def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:
     """The first ``size`` training faces as one batch."""
     index, data = torch.arange(size), trainer.data
     draws = trainer.method.draw(generator("method", 0, epoch, 0), size)
-    return Batch(data.view(0, index, index), data.labels[index], index, draws, lambda: data.view(1, index, index))
+    return Batch(data.view(0, index, index), data.labels[index], index, draws,
+                 lambda mirror: data.view(1, index, index, mirror))
 
 
 def next_loss(trainer: Trainer) -> Tensor:

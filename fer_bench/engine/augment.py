@@ -99,14 +99,21 @@ def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values).to(device)
 
 
-def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, noise: Tensor | None) -> Tensor:
+def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, noise: Tensor | None,
+                  mirrored: dict[str, Tensor] | None = None) -> Tensor:
     """Stored uint8 [B, H, W, C] to a training batch float32 [B, C, S, S]; ``draws`` are the rows of ``draw_view``,
-    ``noise`` standard normal numbers of the images' shape, if the recipe adds any."""
+    ``noise`` standard normal numbers of the images' shape, if the recipe adds any.
+
+    mirrored: the draws of another view, whose mirror image these faces shall be but for noise and erasing.
+    """
     augment = recipe.augment
+    if mirrored is not None:
+        rows, columns = mirrored["shift"].unbind(1)
+        draws = draws | {"flip": ~mirrored["flip"], "shift": torch.stack([rows, -columns], 1)}
     if noise is not None:
         images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, noise)
     pixels = normalise(images, recipe)
-    if augment.flip:
+    if augment.flip or mirrored is not None:
         pixels = torch.where(draws["flip"].view(-1, 1, 1, 1), pixels.flip(-1), pixels)
     if augment.shift:
         pixels = shift_images(pixels, draws["shift"])

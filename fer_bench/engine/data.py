@@ -33,7 +33,6 @@ class TrainingData:
         self.views: dict[int, dict[str, Tensor]] = {}  # augmentation of each view that was asked for, by place
         self.noise: dict[int, Tensor] = {}  # pixel noise of each view, of one batch
         self.step = 0
-        self.sweeps = 0  # made by the method
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,18 +73,26 @@ class TrainingData:
         place = self.places[:size] + self.start
         index = self.order[place]
         draws = {name: value[place] for name, value in self.draws.items()}
-        return Batch(self.view(0, index, place), self.labels[index], index, draws, lambda: self.view(1, index, place))
+        return Batch(self.view(0, index, place), self.labels[index], index, draws,
+                     lambda mirror: self.view(1, index, place, mirror))
 
-    def view(self, view: int, index: Tensor, place: Tensor) -> Tensor:
-        """Augmented faces of ``index``, which stand at ``place`` in the order, float32 [B, C, S, S]."""
+    def view(self, view: int, index: Tensor, place: Tensor, mirror: bool = False) -> Tensor:
+        """Augmented faces of ``index``, which stand at ``place`` in the order, float32 [B, C, S, S].
+
+        mirror: as the mirror image of view 0.
+        """
         if view not in self.views:
             self.draw_view(view)
         if self.recipe.augment.noise and view not in self.noise:
             self.noise[view] = torch.empty(self.recipe.batch_size, *self.images.shape, device=self.device)
             self.draw_noise(view)
-        draws = {name: value[place] for name, value in self.views[view].items()}
+        draws = self.at(place, view)
         noise = self.noise[view][: len(index)] if view in self.noise else None
-        return augment_batch(self.images[index], draws, self.recipe, noise)
+        return augment_batch(self.images[index], draws, self.recipe, noise, self.at(place, 0) if mirror else None)
+
+    def at(self, place: Tensor, view: int) -> dict[str, Tensor]:
+        """A view's draws at some places of the order."""
+        return {name: value[place] for name, value in self.views[view].items()}
 
     def draw_view(self, view: int) -> None:
         """The augmentation of every place of this epoch: a face that comes twice is augmented twice."""
@@ -102,7 +109,6 @@ class TrainingData:
         """What ``Method.begin_epoch`` gets: calls a function on the plain training faces, in evaluation mode."""
 
         def run(visit: Callable[[Tensor, Tensor], None]) -> None:
-            self.sweeps += 1
             method.eval()
             with torch.no_grad():
                 for index in torch.split(torch.arange(len(self), device=self.device), eval_batch(self.device)):

@@ -30,7 +30,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
     curve, seconds = ([], []) if state is None else (state["curve"], state["seconds"])
     if state is not None:
         trainer.restore(state)
-    logits, done = np.zeros(0), inputs.recipe.epochs - len(curve)
+    logits = np.zeros(0)
     for epoch in range(len(curve), inputs.recipe.epochs):
         start = time.perf_counter()
         row = {"epoch": epoch + 1, **(yield from trainer.train_epoch(epoch))}
@@ -50,7 +50,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
         logits = trainer.predict("test")
         trainer.begin(inputs.recipe.epochs - 1)
     return {"result": result(curve, logits, inputs.data.test.true), "diagnosis": diagnosed(curve),
-            "cost": cost(trainer, seconds, done)}
+            "cost": cost(trainer, seconds)}
 
 
 def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None]) -> Row:

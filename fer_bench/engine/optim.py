@@ -32,15 +32,21 @@ def make_optimiser(method: Method, recipe: Recipe, device: torch.device,
     return kind(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True, capturable=cuda)
 
 
-def lr_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """What the learning rate is multiplied by at a step, in closed form, so that a resumed run needs no history."""
+def lr_factor(recipe: Recipe, step: int, steps_per_epoch: int, restarts: tuple[int, ...] = ()) -> float:
+    """What the learning rate is multiplied by at a step, in closed form, so that a resumed run needs no history.
+
+    restarts: epochs after the first with which the schedule begins anew (``Method.restarts``).
+    """
+    first = max((0, *(epoch for epoch in restarts if epoch * steps_per_epoch <= step)))
+    last = min((recipe.epochs, *(epoch for epoch in restarts if epoch > first)))
+    step, epochs = step - first * steps_per_epoch, last - first
     warmup = recipe.warmup_epochs * steps_per_epoch
     if step < warmup:
         return (step + 1) / (warmup + 1)
     if recipe.schedule == "exponential":
         return float(recipe.gamma ** (step // steps_per_epoch))
     if recipe.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (recipe.epochs * steps_per_epoch - warmup)))
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (epochs * steps_per_epoch - warmup)))
     return 1.0
 
 
@@ -52,6 +58,14 @@ def set_lr(optimiser: torch.optim.Optimizer, factor: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
+
+
+def forget_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Start the optimiser anew: moments and step counts to zero, in place, since a recorded step may know them."""
+    for values in optimiser.state.values():
+        for value in values.values():
+            if isinstance(value, Tensor):
+                value.zero_()
 
 
 def load_moments(optimiser: torch.optim.Optimizer, saved: dict[int, dict[str, Any]]) -> None:

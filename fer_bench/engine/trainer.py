@@ -17,7 +17,7 @@ from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.evaluate import Evaluation, nothing_to_restore
 from fer_bench.engine.keyed import key
 from fer_bench.engine.lane import Lane, compiled_loss, plain_loss
-from fer_bench.engine.optim import load_moments, lr_factor, make_optimiser, set_lr
+from fer_bench.engine.optim import forget_moments, load_moments, lr_factor, make_optimiser, set_lr
 from fer_bench.engine.pixels import Pixels
 from fer_bench.method import Context, Method
 from fer_bench.prepare import Prepared
@@ -52,6 +52,7 @@ class Trainer:
         self.lane, self.warn, self.recipe, self.device = lane, warn, inputs.recipe, lane.device
         self.data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
         method = build_method(inputs, self.data.labels.cpu(), self.data.steps)
+        self.restarts = method.restarts()
         self.method = method.to(self.device).to(memory_format=torch.channels_last).train()
         self.optimiser = make_optimiser(self.method, self.recipe, self.device, lane.wanted != "eager")
         self.clock = make_clock(self.recipe.epochs, self.data.steps, self.device)
@@ -99,7 +100,6 @@ class Trainer:
             return False
         self.warn, self.data.seed = warn, inputs.seed
         self.data.labels.copy_(data.labels)
-        self.data.sweeps = 0
         self.logged = {}
         self.set_up(inputs)
         return True
@@ -115,13 +115,19 @@ class Trainer:
             step = int(np.flatnonzero(~np.isfinite(losses))[0])
             raise NotFinite(f"the loss is not finite in epoch {epoch + 1}, step {step + 1} of {self.data.steps}")
         sizes = np.array([self.data.size(step) for step in range(self.data.steps)], dtype=np.float32)
-        last = lr_factor(self.recipe, (epoch + 1) * self.data.steps - 1, self.data.steps)
+        last = self.lr_factor((epoch + 1) * self.data.steps - 1)
         return {"loss": float(np.cumsum(losses * sizes)[-1]) / len(self.data),
                 "lr": self.optimiser.param_groups[0]["base_lr"] * last}
+
+    def lr_factor(self, step: int) -> float:
+        """What the learning rates are multiplied by at a step of the whole run."""
+        return lr_factor(self.recipe, step, self.data.steps, self.restarts)
 
     def begin(self, epoch: int) -> None:
         """Draw an epoch and let the method look at the faces."""
         set_clock(self.clock, epoch * self.data.steps)
+        if epoch in self.restarts:
+            forget_moments(self.optimiser)
         self.data.begin(self.method, epoch, self.clock)
         self.method.begin_epoch(self.clock, self.data.sweep(self.method))
 
@@ -129,7 +135,7 @@ class Trainer:
         """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""
         count, size = self.data.epoch * self.data.steps + step, self.data.size(step)
         torch.manual_seed(key("global", self.inputs.seed, count))  # for backbones with dropout; methods use draw
-        set_lr(self.optimiser, lr_factor(self.recipe, count, self.data.steps))
+        set_lr(self.optimiser, self.lr_factor(count))
         set_clock(self.clock, count)
         self.data.seek(step)
         loss, logged = self.run(size)
@@ -168,9 +174,9 @@ class Trainer:
             predicted = self.predict("wrong").argmax(1)
             row |= diagnosis.memorisation(predicted, given[self.wrong], true[self.wrong])
         if "weight" in self.logged:
-            weight = np.zeros(len(self.data), dtype=np.float32)
-            weight[self.data.order.cpu().numpy()] = self.logged["weight"].cpu().numpy()
-            row |= diagnosis.weight_quality(weight, given, true, self.faces.votes)
+            seen, last = np.unique(self.data.order.cpu().numpy()[::-1], return_index=True)  # an own order may miss some
+            weight, votes = self.logged["weight"].cpu().numpy()[::-1][last], self.faces.votes
+            row |= diagnosis.weight_quality(weight, given[seen], true[seen], None if votes is None else votes[seen])
         return row
 
     def state(self) -> Row:

@@ -13,7 +13,10 @@ def scaled(values: Tensor) -> Tensor:
 
 
 def gaussian_low(values: Tensor, steps: int = 50) -> Tensor:
-    """Posterior of the lower of two Gaussians fitted by EM to values [N], float [N] (DivideMix: small losses)."""
+    """Posterior of the lower of two Gaussians fitted by EM to values [N], float [N] (DivideMix: small losses); 1 for a
+    single value, which has no variance."""
+    if len(values) == 1:
+        return torch.ones_like(values)
     x = values.double()[:, None]
     mean = torch.stack([x.min(), x.max()])
     variance = x.var().clamp(min=1e-6).expand(2)

@@ -8,9 +8,10 @@ from fer_bench.method import Clock
 
 
 def kept_share(clock: Clock, noise_rate: float, ramp: float) -> Tensor:
-    """1 - R: the share of faces to keep, from 1 down to 1 - noise_rate over the first ``ramp`` of all epochs, linearly;
-    0-d float."""
-    return 1 - noise_rate * (clock.epoch / max(ramp * clock.epochs, 1e-9)).clamp(max=1)
+    """1 - R: the share of faces to keep, 0-d float. R = noise_rate min(T / T_k, 1), T the epoch counted from 1 and T_k
+    the first ``ramp`` of all epochs (Co-teaching's paper; 10 epochs there). Its code and JoCoR's (main.py:134-135 at
+    7c7fbe2) divide by T_k - 1: R is a ninth of the noise rate in the first epoch and all of it in the ninth."""
+    return 1 - noise_rate * ((clock.epoch + 1) / max(ramp * clock.epochs, 1e-9)).clamp(max=1)
 
 
 def smallest(losses: Tensor, share: Tensor) -> Tensor:
