@@ -3,8 +3,8 @@
 l_i = (1 - lam) (CE_1 + CE_2) + lam (KL_12 + KL_21); the (1 - R) share with the smallest l_i is kept (hongxin001/JoCoR
 algorithm/loss.py:20-40 at 86db359). R, also its difference from the code, as in co-teaching: without `oracle_rate`, and
 where no true share of wrong labels is known, it rises to `forget_rate`. The script halves R for asymmetric noise
-(algorithm/jocor.py); ours does not. lam: .9 is the authors' value for CIFAR-10 (.65 at 80 % noise); their script falls
-back to .1, their README advises .5 to .9. Predicts with the first network.
+(algorithm/jocor.py); ours does not. lam .1 is the default of their script; their README advises .5 to .9, and .9 for
+CIFAR-10 (`lam=0.9`). Predicts with the first network.
 """
 
 from torch import Tensor
@@ -21,7 +21,7 @@ from fer_bench.registry import register
 class JoCoR(Method):
     def __init__(
         self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2,
-        ramp: float = 0.16666666666666666, lam: float = 0.9,
+        ramp: float = 0.16666666666666666, lam: float = 0.1,
     ) -> None:
         super().__init__(context)
         self.peer = context.backbone()

@@ -177,7 +177,7 @@ def literal_co_teaching(z: Tensor, peer: Tensor, rate: Fraction, epoch: int) -> 
     return sum(one[i] for i in easy_other) / len(easy_other) + sum(other[i] for i in easy_one) / len(easy_one)
 
 
-def literal_jocor(z: Tensor, peer: Tensor, rate: Fraction, epoch: int, lam: float = 0.9) -> Tensor:
+def literal_jocor(z: Tensor, peer: Tensor, rate: Fraction, epoch: int, lam: float = 0.1) -> Tensor:
     losses = []
     for i in range(len(z)):
         p, q = softmax(z[i]), softmax(peer[i])
