@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -94,9 +95,8 @@ class Store:
         for option, folder in (("--results", self.results / "records"), ("--work", self.work)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                probe = folder / f".probe-{os.getpid()}"
-                probe.touch()
-                probe.unlink()
+                with tempfile.TemporaryFile(dir=folder):  # has no name, so that a kill leaves nothing
+                    pass
             except OSError as error:
                 raise UserError(f"{option} {folder}: cannot be written ({error.strerror}); name another folder with "
                                 f"{option}") from None
@@ -158,6 +158,14 @@ class Store:
             for left in folder.glob(f"{start}*"):
                 if not left.name.startswith((".claim-", ".now-")):  # another process may be about to use those
                     left.unlink(missing_ok=True)
+
+    def tidy_done(self, run: str) -> None:
+        """Remove what is left of a run whose writer was killed when its record was already there."""
+        folder = self.run_folder(run)
+        left = folder.exists() and any(path.name.startswith((".", "claim-")) for path in folder.iterdir())
+        if left and (claim := self.claim(run)):
+            self.tidy(run)
+            claim.release()
 
     def write_spec(self, run: str, label: str, spec: dict[str, Any]) -> None:
         """Keep what a run is, so that it can be named and explained before it has a record."""

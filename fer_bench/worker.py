@@ -92,6 +92,7 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         emit({"kind": "warning", "run": run, "text": line})
 
     if store.record(run, warn) is not None:
+        store.tidy_done(run)
         return "skipped"
     if (failure := store.error(run)) is not None:
         warn(f"{plan.spec.title}: failed before ({failure}); --retry failed runs it again")

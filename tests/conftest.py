@@ -9,6 +9,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+pytest.register_assert_rewrite("faulty", "submitted", "tinyfolder")  # their assertions show what they compared
+
 FIGURES: list[str] = []
 
 

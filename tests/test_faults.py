@@ -79,10 +79,23 @@ def die_inside(name: str, after: int) -> None:
     setattr(os, name, lambda *a, **k: function(*a, **k) if next(calls) < after else kill_self())
 
 
+def die_after_link(after: int) -> None:
+    """The process is gone just after the n-th link: the claim's or the record's, whose other name is still there."""
+    calls, link = iter(range(10**6)), os.link
+
+    def last(*arguments: Any, **options: Any) -> None:
+        link(*arguments, **options)
+        if next(calls) == after:
+            kill_self()
+
+    os.link = last
+
+
 WAYS: list[Callable[[], None]] = [
     lambda: die_inside_a_checkpoint(0), lambda: die_inside_a_checkpoint(1), lambda: die_inside("link", 0),
     lambda: die_inside("link", 1), lambda: die_inside("link", 2), lambda: die_inside("replace", 4),
-    lambda: die_inside("replace", 5), lambda: die_inside("fsync", 1), lambda: die_inside("fsync", 4)]
+    lambda: die_inside("replace", 5), lambda: die_inside("fsync", 1), lambda: die_inside("fsync", 4),
+    lambda: die_after_link(0), lambda: die_after_link(1), lambda: die_after_link(3)]
 
 
 def killed(place: Place, name: str, way: Callable[[], None] | None, wait: float) -> bool:
