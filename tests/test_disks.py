@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from faulty import SEEDS, forked_status, results_of, words
+from faulty import SEEDS, forked_status, results_of, undisturbed, words
 from tinyfolder import Place, call, refused
 
 from fer_bench.cli import main
@@ -24,10 +24,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Place:
-    torch.set_num_threads(1)
-    place = Place(tmp_path_factory.mktemp("disks"), epochs=4)
-    assert call(*words(place, "whole")) == 0
-    return place
+    return undisturbed(tmp_path_factory.mktemp("disks"))
 
 
 @contextlib.contextmanager

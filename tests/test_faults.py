@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from faulty import SEEDS, check_finished, forked, forked_status, leftovers, store_of, words
+from faulty import SEEDS, check_finished, forked, forked_status, leftovers, store_of, undisturbed, words
 from tinyfolder import Place, call
 
 from fer_bench import claims
@@ -48,10 +48,7 @@ class Counted(Method):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Place:
-    torch.set_num_threads(1)
-    place = Place(tmp_path_factory.mktemp("faults"), epochs=4)
-    assert call(*words(place, "whole")) == 0
-    return place
+    return undisturbed(tmp_path_factory.mktemp("faults"))
 
 
 def kill_self(*arguments: Any, **options: Any) -> None:
