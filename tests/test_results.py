@@ -7,6 +7,7 @@ import pytest
 
 from fer_bench.data.synthetic import load
 from fer_bench.metrics import confusion_matrix
+from fer_bench.registry import methods
 from fer_bench.spec import run_id
 from fer_bench.store import read_records
 from fer_bench.tables import write_tables
@@ -41,6 +42,12 @@ def test_reference_grid_is_complete():
     have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in read_records(RESULTS / "reference")
             if r["spec"]["dataset"]["name"] == "synthetic"}
     assert {(m, p, s) for m in METHODS for p in PROTOCOLS for s in range(5)} <= have
+
+
+def test_every_method_of_the_library_has_three_seeds():
+    have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in read_records(RESULTS / "methods")}
+    grid = ("clean", "noise30", "imb50", "noise30-imb50")
+    assert {(m, p, s) for m in methods()[0] for p in grid for s in range(3)} <= have
 
 
 def test_numbers_follow_from_the_stored_predictions(records):

@@ -1,0 +1,103 @@
+"""What each method gains over cross-entropy: mean accuracy, protocol beside protocol, with every seed to be seen.
+
+    python benchmarks/methods_plot.py --results results/methods --out docs/images/methods.png
+    python benchmarks/methods_plot.py --protocols noise30,noise40 --out noise.png
+
+Differences are paired: a run minus the run of cross-entropy with the same seed. Needs
+matplotlib (pip install matplotlib).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fer_bench.errors import UserError
+from fer_bench.store import read_records
+from fer_bench.tables.frame import to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROTOCOLS = "clean,noise30,imb50,noise30-imb50"
+BETTER, SAME, WORSE, SEEDS = "#1d5f8f", "#5a5a5a", "#b0482f", "#9a9a9a"
+
+
+def paired_gains(results: Path, protocols: list[str], base: str) -> pd.DataFrame:
+    """Columns method, protocol, seed, gain: points of mean accuracy above ``base`` with the same seed. Raises
+    UserError where a protocol has no pair."""
+    runs = to_frame(read_records(results))
+    runs = runs[runs["protocol"].isin(protocols)] if len(runs) else runs
+    if not len(runs):
+        raise UserError(f"{results}: no records of {', '.join(protocols)}; expected what run_bench.py wrote there")
+    below = runs[runs["method"] == base][["dataset", "recipe", "track", "protocol", "seed", "mean"]]
+    pairs = runs[runs["method"] != base].merge(below, on=["dataset", "recipe", "track", "protocol", "seed"],
+                                               suffixes=("", "_base"))
+    for protocol in protocols:
+        if protocol not in set(pairs["protocol"]):
+            raise UserError(f"{results}: no method of {protocol} has a seed in common with {base}; run both there")
+    pairs["gain"] = 100 * (pairs["mean"] - pairs["mean_base"])
+    return pairs[["method", "protocol", "seed", "gain"]]
+
+
+def plot(gains: pd.DataFrame, protocols: list[str], base: str, path: Path) -> None:
+    """Write one panel a protocol to ``path``; methods are sorted by their mean gain over the panels."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    means = gains.groupby(["method", "protocol"])["gain"].mean().unstack()
+    names = list(means.mean(axis=1).sort_values(ascending=False).index)
+    figure, axes = pyplot.subplots(1, len(protocols), figsize=(2 + 2.6 * len(protocols), 1.4 + 0.2 * len(names)),
+                                   sharey=True, squeeze=False, layout="constrained")
+    for axis, protocol in zip(axes[0], protocols, strict=True):
+        draw(axis, gains[gains["protocol"] == protocol], names)
+        axis.set_title(protocol, fontsize=10)
+    axes[0, 0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel(f"points of mean accuracy above {base} with the same seed (mean; grey: each seed; "
+                     "arrows: further left)", fontsize=9)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def draw(axis: Any, gains: pd.DataFrame, names: list[str], lowest: float = -15.0) -> None:
+    """One panel; a mean below ``lowest`` points is an arrow at the edge, so that the others can be told apart."""
+    places = {name: place for place, name in enumerate(names)}
+    axis.axvline(0, color="black", linewidth=0.8)
+    for place in range(0, len(names), 2):
+        axis.axhspan(place - 0.5, place + 0.5, color="#f3f3f3", zorder=0)
+    for name, seeds in gains.groupby("method")["gain"]:
+        mean = seeds.mean()
+        seen = seeds[seeds >= lowest]
+        axis.plot(seen, [places[name]] * len(seen), "o", color=SEEDS, markersize=2.5)
+        axis.plot(max(mean, lowest), places[name], "<" if mean < lowest else "D",
+                  color=BETTER if mean > 0 else WORSE if mean < 0 else SAME, markersize=4.5)
+    axis.set_xlim(left=lowest - 1)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results/methods"), help="folder of records")
+    parser.add_argument("--protocols", default=PROTOCOLS, help="panels, with commas")
+    parser.add_argument("--base", default="ce", help="the method that the others are compared with")
+    parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
+    given = parser.parse_args()
+    protocols = given.protocols.split(",")
+    try:
+        gains = paired_gains(given.results, protocols, given.base)
+    except UserError as error:
+        parser.exit(2, f"{error}\n")
+    plot(gains, protocols, given.base, given.out)
+    print(given.out)
+
+
+if __name__ == "__main__":
+    main()
