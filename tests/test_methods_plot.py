@@ -38,7 +38,6 @@ def test_what_cannot_be_plotted_is_said_in_one_line(words, said, tmp_path):
 
 
 def test_the_plot_is_a_png(tmp_path):
-    pytest.importorskip("matplotlib")
     out = tmp_path / "gains.png"
     subprocess.run([sys.executable, str(SCRIPT), "--protocols", "noise30", "--out", str(out)], check=True, cwd=ROOT)
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -230,7 +230,6 @@ def test_whole_runs_are_timed(faces: Path) -> None:
 
 @pytest.mark.slow
 def test_the_small_benchmark_runs_end_to_end(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     out = tmp_path / "speed.json"
     words = ["--small", "--size", "32", "--batch", "8", "--workers", "1", "--windows", "2", "--seconds", "0.2",
              "--faces", "28", "--device", "cpu", "--only", "usual,eager bf16", "--out", str(out)]
