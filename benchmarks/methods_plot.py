@@ -67,17 +67,20 @@ def plot(gains: pd.DataFrame, protocols: list[str], base: str, path: Path) -> No
 
 
 def draw(axis: Any, gains: pd.DataFrame, names: list[str], lowest: float = -15.0) -> None:
-    """One panel; a mean below ``lowest`` points is an arrow at the edge, so that the others can be told apart."""
+    """One panel; what lies below ``lowest`` points is an arrow at the edge, so that the others can be told apart."""
     places = {name: place for place, name in enumerate(names)}
     axis.axvline(0, color="black", linewidth=0.8)
     for place in range(0, len(names), 2):
         axis.axhspan(place - 0.5, place + 0.5, color="#f3f3f3", zorder=0)
+
+    def mark(gain: float, place: int, marker: str, colour: str, size: float) -> None:
+        axis.plot(max(gain, lowest - 0.7), place, "<" if gain < lowest else marker, color=colour, markersize=size)
+
     for name, seeds in gains.groupby("method")["gain"]:
+        for gain in seeds:
+            mark(gain, places[name], "o", SEEDS, 2.5)
         mean = seeds.mean()
-        seen = seeds[seeds >= lowest]
-        axis.plot(seen, [places[name]] * len(seen), "o", color=SEEDS, markersize=2.5)
-        axis.plot(max(mean, lowest), places[name], "<" if mean < lowest else "D",
-                  color=BETTER if mean > 0 else WORSE if mean < 0 else SAME, markersize=4.5)
+        mark(mean, places[name], "D", BETTER if mean > 0 else WORSE if mean < 0 else SAME, 4.5)
     axis.set_xlim(left=lowest - 1)
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=8)
