@@ -3,8 +3,7 @@
     python benchmarks/methods_plot.py --results results/methods --out docs/images/methods.png
     python benchmarks/methods_plot.py --protocols noise30,noise40 --out noise.png
 
-Differences are paired: a run minus the run of cross-entropy with the same seed. Needs
-matplotlib (pip install matplotlib).
+Differences are paired: a run minus the run of cross-entropy with the same seed. Needs matplotlib (in .[test]).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from fer_bench.errors import UserError
 from fer_bench.store import read_records
 from fer_bench.tables.frame import to_frame
+from fer_bench.tables.records import check_versions, dataset_of, select_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,20 +28,23 @@ BETTER, SAME, WORSE, SEEDS = "#1d5f8f", "#5a5a5a", "#b0482f", "#9a9a9a"
 
 
 def paired_gains(results: Path, protocols: list[str], base: str) -> pd.DataFrame:
-    """Columns method, protocol, seed, gain: points of mean accuracy above ``base`` with the same seed. Raises
-    UserError where a protocol has no pair."""
-    runs = to_frame(read_records(results))
-    runs = runs[runs["protocol"].isin(protocols)] if len(runs) else runs
-    if not len(runs):
-        raise UserError(f"{results}: no records of {', '.join(protocols)}; expected what run_bench.py wrote there")
-    below = runs[runs["method"] == base][["dataset", "recipe", "track", "protocol", "seed", "mean"]]
-    pairs = runs[runs["method"] != base].merge(below, on=["dataset", "recipe", "track", "protocol", "seed"],
-                                               suffixes=("", "_base"))
+    """Columns method, protocol, seed, gain: points of mean accuracy above ``base`` with the same seed.
+
+    Raises UserError for no records, unknown names, mixed versions or datasets, and a protocol without a pair.
+    """
+    records = select_records(read_records(results), protocols=protocols)
+    if not records:
+        raise UserError(f"{results}: no records; expected the folder that run_bench.py --results wrote")
+    check_versions(records)
+    if len(datasets := {dataset_of(record) for record in records}) > 1:
+        raise UserError(f"{results}: records of {', '.join(sorted(datasets))}; the plot takes one dataset")
+    runs = to_frame(records)[["method", "protocol", "seed", "mean"]]
+    below = runs[runs["method"] == base].drop(columns="method")
+    pairs = runs[runs["method"] != base].merge(below, on=["protocol", "seed"], suffixes=("", "_base"))
     for protocol in protocols:
         if protocol not in set(pairs["protocol"]):
             raise UserError(f"{results}: no method of {protocol} has a seed in common with {base}; run both there")
-    pairs["gain"] = 100 * (pairs["mean"] - pairs["mean_base"])
-    return pairs[["method", "protocol", "seed", "gain"]]
+    return pairs.assign(gain=100 * (pairs["mean"] - pairs["mean_base"]))
 
 
 def plot(gains: pd.DataFrame, protocols: list[str], base: str, path: Path) -> None:
@@ -95,10 +98,11 @@ def main() -> None:
     given = parser.parse_args()
     protocols = given.protocols.split(",")
     try:
-        gains = paired_gains(given.results, protocols, given.base)
+        if given.out.suffix != ".png" or not given.out.parent.is_dir():
+            raise UserError(f"--out {given.out}: expected a name that ends in .png, in a folder that exists")
+        plot(paired_gains(given.results, protocols, given.base), protocols, given.base, given.out)
     except UserError as error:
-        parser.exit(2, f"{error}\n")
-    plot(gains, protocols, given.base, given.out)
+        parser.exit(2, f"error: {error}\n")
     print(given.out)
 
 

@@ -1,11 +1,13 @@
 """The plot of what methods gain: differences are paired by seed, and it says what it lacks."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fer_bench.errors import UserError
 from fer_bench.store import read_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,15 +28,25 @@ def test_gains_are_differences_of_the_same_seed():
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--results", "nowhere"], "nowhere: no records of clean"),
-    (["--protocols", "clean,noise30,asym30"], "no method of asym30 has a seed in common with ce"),
+    (["--results", "nowhere"], "nowhere: no records"),
+    (["--results", "results/reference", "--protocols", "clean"], "ferplus7, synthetic; the plot takes one dataset"),
+    (["--protocols", "clean,noise3"], "unknown protocol among the records 'noise3': did you mean noise30"),
     (["--base", "cee"], "no method of clean has a seed in common with cee"),
+    (["--out", "nowhere/gains.png"], "--out nowhere/gains.png: expected a name"),
+    (["--out", "gains.xyz"], "--out gains.xyz: expected a name that ends in .png"),
 ])
 def test_what_cannot_be_plotted_is_said_in_one_line(words, said, tmp_path):
     out = tmp_path / "gains.png"
-    done = subprocess.run([sys.executable, str(SCRIPT), *words, "--out", str(out)], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, str(SCRIPT), "--out", str(out), *words], capture_output=True, text=True,
                           cwd=ROOT)
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1 and not out.exists()
+
+
+def test_versions_are_not_mixed(tmp_path):
+    for folder in ("methods", "before-review"):
+        shutil.copytree(ROOT / "results" / folder, tmp_path, dirs_exist_ok=True)
+    with pytest.raises(UserError, match="would mix versions of"):
+        paired_gains(tmp_path, ["noise30"], "ce")
 
 
 def test_the_plot_is_a_png(tmp_path):

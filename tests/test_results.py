@@ -47,7 +47,9 @@ def test_reference_grid_is_complete():
 def test_every_method_of_the_library_has_three_seeds():
     have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in read_records(RESULTS / "methods")}
     grid = ("clean", "noise30", "imb50", "noise30-imb50")
-    assert {(m, p, s) for m in methods()[0] for p in grid for s in range(3)} <= have
+    missing = {(m, p, s) for m in methods()[0] for p in grid for s in range(3)} - have
+    command = f"--results results/methods --method all --protocol {','.join(grid)} --seeds 3"
+    assert not missing, f"run: python run_bench.py {command}"
 
 
 def test_numbers_follow_from_the_stored_predictions(records):
