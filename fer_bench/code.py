@@ -16,7 +16,8 @@ from fer_bench.paths import PACKAGE
 
 # Everything that can change a number in a record. Readers of data are absent: the dataset's own fingerprint stands
 # for them; so are protocol.py and spec.py, whose resolved content is in the spec.
-NUMERIC = ("method.py", "corrupt.py", "prepare.py", "nets.py", "slim.py", "metrics.py", "diagnosis.py", "engine")
+NUMERIC = ("method.py", "corrupt.py", "prepare.py", "nets.py", "slim.py", "overlap.py", "metrics.py",
+           "diagnosis.py", "engine")
 
 
 def engine_hash() -> str:

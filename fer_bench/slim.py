@@ -9,11 +9,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer_bench.overlap import Conv2d, promise_gradients
+
 WIDTHS = {"resnet10-w16": 16, "resnet10-w24": 24, "resnet10-w32": 32}
 
 
 def conv(channels: int, out: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels, out, size, stride, size // 2, bias=False)
+    return Conv2d(channels, out, size, stride, size // 2, bias=False)
 
 
 class Block(nn.Module):
@@ -28,7 +30,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + shortcut)
+        inner = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.bn2(self.conv2(inner)) + shortcut, inplace=True)
 
 
 class SlimResNet(nn.Module):
@@ -37,8 +40,8 @@ class SlimResNet(nn.Module):
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
         self.num_features, half = 8 * width, width // 2
-        self.conv1 = nn.Sequential(conv(channels, half, stride=2), nn.BatchNorm2d(half), nn.ReLU(),
-                                   conv(half, half), nn.BatchNorm2d(half), nn.ReLU(), conv(half, width))
+        self.conv1 = nn.Sequential(conv(channels, half, stride=2), nn.BatchNorm2d(half), nn.ReLU(True),
+                                   conv(half, half), nn.BatchNorm2d(half), nn.ReLU(True), conv(half, width))
         self.bn1 = nn.BatchNorm2d(width)
         self.layer1, self.layer2 = nn.Sequential(Block(width, width, 1)), nn.Sequential(Block(width, 2 * width, 2))
         self.layer3 = nn.Sequential(Block(2 * width, 4 * width, 2))
@@ -51,6 +54,7 @@ class SlimResNet(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature maps of [B, channels, S, S]."""
-        x = F.relu(self.bn1(self.conv1(images)))
+        promise_gradients(self)
+        x = F.relu(self.bn1(self.conv1(images)), inplace=True)
         maps: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return maps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import traceback
@@ -51,6 +52,7 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
     the runs begun are given back then, their last epochs are on disk. Runs that others had are looked at once more at
     the end, since their holders may be gone by then.
     """
+    collect_garbage_of_runs_alone()
     waiting, again = deque(plans[offset:] + plans[:offset]), list[Plan]()
     first_round = True
     free = [Lane(torch.device(settings.device), settings.engine) for _ in range(settings.pack)]
@@ -76,6 +78,16 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
     finally:
         for _, run in busy.values():
             run.close()  # releases its claim
+
+
+def collect_garbage_of_runs_alone() -> None:
+    """Keep Python's garbage collector from looking through modules, torch's compiler among them, which every optimiser
+    imports: neither now and then, nor when the process ends."""
+    if not gc.get_freeze_count():
+        import torch._dynamo  # noqa: F401
+
+        gc.freeze()
+    gc.enable()
 
 
 def agree(plan: Plan, others: list[Plan]) -> bool:

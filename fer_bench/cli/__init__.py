@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import sys
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
         words = ["run", *words]
+    gc.disable()  # the million objects that imports make are here to stay: looking through them takes a second of the
+    # start and of the end; ``worker.work`` turns it on again
     with one_line_errors():
         status = app(words, prog_name=Path(sys.argv[0]).name, standalone_mode=False) or 0
         if status == 130:  # typer turns a KeyboardInterrupt into this

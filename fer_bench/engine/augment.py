@@ -80,14 +80,17 @@ def erase(images: Tensor, box: Tensor) -> Tensor:
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0)
 
 
-def normalise(images: Tensor, recipe: Recipe) -> Tensor:
-    """uint8 [B, H, W, 1 or 3] to float32 [B, C, S, S], channels last: resized, (x / 255 - mean) / std.
+def normalise(images: Tensor, recipe: Recipe, flip: Tensor | None = None) -> Tensor:
+    """uint8 [B, H, W, 1 or 3] to float32 [B, C, S, S], channels last: resized, mirrored, (x / 255 - mean) / std.
 
-    A grey face becomes three equal channels for a colour recipe; a colour face is made grey by Pillow's weights.
+    flip: bool [B], the faces to mirror; while they are bytes, since those are a quarter to move. A grey face becomes
+    three equal channels for a colour recipe; a colour face is made grey by Pillow's weights.
     """
     images = resize(images, recipe.image_size)
     if recipe.colour == "grey" and images.shape[-1] == 3:
         images = ((images.int() * constant(GREY, images.device)).sum(-1, keepdim=True) + 0x8000) >> 16
+    if flip is not None:
+        images = torch.where(flip.view(-1, 1, 1, 1), images.flip(2), images)
     mean, std = constant(recipe.mean, images.device), constant(recipe.std, images.device)
     pixels = ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
     return pixels.contiguous(memory_format=torch.channels_last)
@@ -112,9 +115,7 @@ def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, nois
         draws = draws | {"flip": ~mirrored["flip"], "shift": torch.stack([rows, -columns], 1)}
     if noise is not None:
         images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, noise)
-    pixels = normalise(images, recipe)
-    if augment.flip or mirrored is not None:
-        pixels = torch.where(draws["flip"].view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+    pixels = normalise(images, recipe, draws["flip"] if augment.flip or mirrored is not None else None)
     if augment.shift:
         pixels = shift_images(pixels, draws["shift"])
     if augment.erase:

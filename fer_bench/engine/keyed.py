@@ -20,3 +20,12 @@ def key(*parts: object) -> int:
 def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for one purpose, e.g. ``generator("order", seed, epoch)``."""
     return torch.Generator(device=device).manual_seed(key(*parts))
+
+
+def seed_everything(device: torch.device, *parts: object) -> None:
+    """Key torch's own generators, of the CPU and of the run's device, for layers that draw for themselves. What
+    ``torch.manual_seed`` does for the same numbers, without its look at every kind of device, which costs as much as
+    half a millisecond a step."""
+    torch.default_generator.manual_seed(key(*parts))
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(key(*parts))

@@ -15,7 +15,7 @@ from fer_bench import diagnosis
 from fer_bench.engine.capture import Step, snapshot, take_over
 from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.evaluate import Evaluation, nothing_to_restore
-from fer_bench.engine.keyed import key
+from fer_bench.engine.keyed import key, seed_everything
 from fer_bench.engine.lane import Lane, compiled_loss, plain_loss
 from fer_bench.engine.optim import forget_moments, load_moments, lr_factor, make_optimiser, set_lr
 from fer_bench.engine.pixels import Pixels
@@ -134,7 +134,7 @@ class Trainer:
     def advance(self, step: int) -> None:
         """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""
         count, size = self.data.epoch * self.data.steps + step, self.data.size(step)
-        torch.manual_seed(key("global", self.inputs.seed, count))  # for backbones with dropout; methods use draw
+        seed_everything(self.device, "global", self.inputs.seed, count)  # for dropout in backbones; methods use draw
         set_lr(self.optimiser, self.lr_factor(count))
         set_clock(self.clock, count)
         self.data.seek(step)
