@@ -43,8 +43,8 @@ def submission(place: Path) -> float | None:
 def status(place: Path, records: int = 10_000) -> float:
     """Seconds of ``status`` over so many records: copies of a reference record under other ids."""
     sys.path.insert(0, str(ROOT))
-    from fer_bench.spec import run_id
-    from fer_bench.store import Store
+    from fer_bench.runs.spec import run_id
+    from fer_bench.runs.store import Store
 
     record = json.loads(next((ROOT / "results" / "reference" / "records").glob("??/*.json")).read_text())
     store = Store(place / "many", place / "none")
@@ -62,17 +62,16 @@ def between_runs(place: Path, runs: int = 12) -> float:
 
     Seen from the claims' side: from one "done" to the end of the next run's first epoch, less that epoch.
     """
-    import torch
 
-    from fer_bench.plan import Request, make_plans
-    from fer_bench.settings import Settings
-    from fer_bench.store import Store
-    from fer_bench.worker import work
+    from fer_bench.runs.plan import Request, make_plans
+    from fer_bench.runs.settings import Settings
+    from fer_bench.runs.store import Store
+    from fer_bench.runs.worker import work
 
     request = Request(("ce",), ("noise30",), ("synthetic",), tuple(range(runs)), place / "c",
                       recipe_settings={"epochs": "1"})
     marks: list[tuple[str, float, dict[str, Any]]] = []
-    settings = Settings(Store(place / "br", place / "bw"), "cpu", threads=torch.get_num_threads(), engine="eager")
+    settings = Settings(Store(place / "br", place / "bw"), "cpu", engine="eager")
     work(make_plans(request, print), 0, settings, lambda e: marks.append((e["kind"], time.perf_counter(), e)))
     records = [json.loads(path.read_text()) for path in (place / "br").rglob("*.json")]
     ended = [at for kind, at, _ in marks if kind == "done"]
@@ -88,8 +87,8 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     import torch
 
-    from fer_bench.dispatch import cores
     from fer_bench.engine.device import environment
+    from fer_bench.runs.dispatch import cores
 
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)

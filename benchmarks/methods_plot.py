@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fer_bench.errors import UserError
-from fer_bench.store import read_records
+from fer_bench.runs.store import read_records
 from fer_bench.tables.frame import to_frame
 from fer_bench.tables.records import check_versions, dataset_of, select_records
 

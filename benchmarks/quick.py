@@ -37,8 +37,8 @@ def step_rate(precision: str, threads: int, seconds: float = 8.0) -> float:
     from fer_bench.engine.device import settle
     from fer_bench.engine.lane import Lane
     from fer_bench.engine.trainer import Trainer
-    from fer_bench.plan import Request, make_plans
-    from fer_bench.worker import make_inputs
+    from fer_bench.runs.plan import Request, make_plans
+    from fer_bench.runs.worker import make_inputs
 
     settle(torch.device("cpu"), threads, precision)
     with tempfile.TemporaryDirectory() as cache:
@@ -117,8 +117,8 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     import torch
 
-    from fer_bench.dispatch import cores
     from fer_bench.engine.device import environment
+    from fer_bench.runs.dispatch import cores
 
     found: dict[str, Any] = {"machine": {**environment(torch.device("cpu"), cores()), "cores": cores()}}
     found["seconds"] = {"--help": seconds("--help"), "list": seconds("list"), "start to first step": start_up()}

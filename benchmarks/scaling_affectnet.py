@@ -14,10 +14,10 @@ from scaling_parts import CPU, make_inputs
 from fer_bench.data.pack import Pack, open_pack
 from fer_bench.engine.device import settle
 from fer_bench.engine.lane import Lane
+from fer_bench.engine.metrics import evaluate
 from fer_bench.engine.trainer import Trainer
-from fer_bench.metrics import evaluate
-from fer_bench.prepare import prepare
-from fer_bench.protocol import load_protocol, load_recipe
+from fer_bench.protocols.prepare import prepare
+from fer_bench.protocols.protocol import load_protocol, load_recipe
 
 SAY_EVERY = 20.0  # seconds
 SHOWN = 150  # memory samples that are kept

@@ -12,7 +12,7 @@ import numpy as np
 
 BLOCK = 32 << 20  # bytes of random pixels that are written again and again
 SEEDS = 5
-TESTS = Path(__file__).resolve().parent.parent / "tests"
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "support"
 
 
 def write_faces(folder: Path, train: int, test: int, side: int, channels: int, classes: int,
@@ -89,7 +89,7 @@ def made_records(count: int, methods: int, full: bool = False) -> list[dict[str,
 
 def write_records(results: Path, work: Path, records: list[dict[str, Any]]) -> int:
     """Put records where the store keeps them, without its fsync for each; returns their bytes."""
-    from fer_bench.store import Store, render_record
+    from fer_bench.runs.store import Store, render_record
 
     store, size = Store(results, work), 0
     for made in records:

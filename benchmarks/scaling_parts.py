@@ -14,20 +14,21 @@ import torch
 from scaling_measure import Measured
 from scaling_memory import Memory
 
-from fer_bench import metrics, worker
 from fer_bench.data.pack import open_pack
+from fer_bench.engine import metrics
 from fer_bench.engine.data import TrainingData
 from fer_bench.engine.device import environment, settle
 from fer_bench.engine.fit import result
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Inputs, Trainer
-from fer_bench.nets import backbone_maker
-from fer_bench.plan import Request, make_plans
-from fer_bench.prepare import Prepared, prepare
-from fer_bench.protocol import Augment, Recipe, load_protocol
+from fer_bench.nets.backbone import backbone_maker
+from fer_bench.protocols.prepare import Prepared, prepare
+from fer_bench.protocols.protocol import Augment, Recipe, load_protocol
 from fer_bench.registry import load_class, method_info
-from fer_bench.settings import Settings
-from fer_bench.store import Store, render_record
+from fer_bench.runs import worker
+from fer_bench.runs.plan import Request, make_plans
+from fer_bench.runs.settings import Settings
+from fer_bench.runs.store import Store, render_record
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(

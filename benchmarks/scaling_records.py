@@ -12,7 +12,7 @@ from scaling_measure import Measured
 from scaling_memory import Memory
 
 from fer_bench.cli import main
-from fer_bench.store import read_records
+from fer_bench.runs.store import read_records
 from fer_bench.tables import make_table, render
 
 FEW = 3000  # up to so many records a measurement is repeated

@@ -62,8 +62,8 @@ def listed(folder: Path, split: str) -> tuple[list[str], list[int]]:
 def prepared(folder: Path) -> Any:
     """The faces as our engine gets them: read by the suite's own reader, cached beside them, protocol clean."""
     from fer_bench.data.catalog import open_dataset
-    from fer_bench.prepare import prepare
-    from fer_bench.protocol import load_protocol
+    from fer_bench.protocols.prepare import prepare
+    from fer_bench.protocols.protocol import load_protocol
 
     pack = open_dataset(f"folder:{folder}", None, folder.parent / "cache", size=SIDE)
     return prepare(pack, load_protocol("clean"), 0)
@@ -71,7 +71,7 @@ def prepared(folder: Path) -> Any:
 
 def recipe(size: int, batch: int, precision: str, fast: bool, epochs: int) -> Any:
     """Recipe ``paper`` with the usual pipeline's numbers: no flip, erasing .02-.25, ImageNet's mean and deviation."""
-    from fer_bench.protocol import load_recipe
+    from fer_bench.protocols.protocol import load_recipe
 
     return load_recipe("paper", {
         "image_size": str(size), "batch_size": str(batch), "precision": precision,

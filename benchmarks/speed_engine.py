@@ -15,7 +15,7 @@ from speed_job import Job, Steps, measure, peak_memory, wait, warm_up
 def inputs(job: Job, seed: int) -> Any:
     """One run on the made faces: recipe ``paper`` doing the usual pipeline's work."""
     from fer_bench.engine.trainer import Inputs
-    from fer_bench.nets import backbone_maker
+    from fer_bench.nets.backbone import backbone_maker
     from fer_bench.registry import load_class, method_info, resolve_parameters
 
     info = method_info(job.method)

@@ -20,8 +20,8 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer_bench.data.face_units import CLASSES
-from fer_bench.data.synthetic import Faces, load
+from fer_bench.data.drawn.synthetic import Faces, load
+from fer_bench.data.drawn.units import CLASSES
 
 RESULT = Path(__file__).parent / "results" / "synthetic_hardness.json"
 # No random shift: with one, so few epochs learn next to none of the wrong labels.

@@ -38,7 +38,7 @@ def table(
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")] = None,
     track: Annotated[str | None, typer.Option("--track", help="Only runs of this track.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="Only runs of this engine fingerprint.")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only this version: engine=1, nla=2 or a hash.")] = None,
     weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
@@ -46,7 +46,7 @@ def table(
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
-    from fer_bench import commands
+    from fer_bench.cli import commands
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds}
@@ -62,12 +62,13 @@ def list_(
     results: Results = RESULTS,
 ) -> None:
     """List what there is to choose from."""
-    from fer_bench import listing
+    from fer_bench.cli import commands
+    from fer_bench.library import listing
 
     check_choice("list", what, ("all", *listing.KINDS))
     if markdown:
         check_choice("list --markdown", what, ("methods",))
-        print(listing.methods_in_markdown(tuple(plugin or ()), results, say), end="")
+        print(commands.methods_in_markdown(tuple(plugin or ()), results, say), end="")
         return
     listing.show(what, tuple(plugin or ()), say)
 
@@ -79,7 +80,7 @@ def status(
     work: Work = WORK,
 ) -> None:
     """Count runs by state: what runs and for how long yet, what failed and why."""
-    from fer_bench import status as status_
+    from fer_bench.runs import status as status_
 
     status_.show(results, work, 5.0 if watch else 0.0, say)
 
@@ -109,7 +110,7 @@ def export(
     pack_size: PackSize = None,
 ) -> None:
     """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
-    from fer_bench import commands
+    from fer_bench.cli import commands
 
     commands.export(protocol, dataset, data_root, seed, cache, noise_list, pack_size, say)
 
@@ -122,6 +123,6 @@ def check(
     pack_size: PackSize = None,
 ) -> None:
     """Count faces per class and split, find duplicates, and compare with the official counts."""
-    from fer_bench import commands
+    from fer_bench.cli import commands
 
     commands.check_data(dataset, data_root, cache, pack_size, say)

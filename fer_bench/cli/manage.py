@@ -19,8 +19,8 @@ def explain(
     work: Work = WORK,
 ) -> None:
     """Say what a run is and what the next call would do with it, or how two runs differ."""
-    from fer_bench import explain as explain_
-    from fer_bench.store import Store
+    from fer_bench.runs import explain as explain_
+    from fer_bench.runs.store import Store
 
     if len(runs) > 2:
         raise UserError(f"explain: found {len(runs)} ids, expected one, or two to compare")
@@ -43,7 +43,6 @@ def verify(
     data_root: Root = None,
     weights: Annotated[str, typer.Option(help="The checkpoint it began from, if any.")] = "none",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="Threads; 0: as many as the record says.")] = 0,
     results: Results = RESULTS,
     work: Work = WORK,
     cache: Cache = CACHE,
@@ -52,16 +51,16 @@ def verify(
     pack_size: PackSize = None,
 ) -> None:
     """Do a finished run again and compare the results bit for bit."""
-    from fer_bench import explain as explain_
-    from fer_bench.plan import Request
-    from fer_bench.settings import Settings
-    from fer_bench.store import Store
+    from fer_bench.runs import explain as explain_
+    from fer_bench.runs.plan import Request
+    from fer_bench.runs.settings import Settings
+    from fer_bench.runs.store import Store
 
     store = Store(results, work)
     base = Request((), (protocol,) if protocol else (), (dataset,) if dataset else (), (), cache, data_root, recipe,
                    weights=weights, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
     found = explain_.find(store, run)
-    equal = explain_.verify(store, found, base, Settings(store, device, threads=threads), say)
+    equal = explain_.verify(store, found, base, Settings(store, device), say)
     print(f"{found}: {'the same bits' if equal else 'another result; it is kept beside the record as a conflict'}")
     raise typer.Exit(0 if equal else 1)
 
@@ -72,7 +71,7 @@ def cancel(
     work: Work = WORK,
 ) -> None:
     """End submitted jobs; their runs go on from their last epochs when they are submitted again."""
-    from fer_bench.cluster.jobs import cancel as cancel_jobs
+    from fer_bench.runs.jobs import cancel as cancel_jobs
 
     ended = cancel_jobs(work, jobs or [])
     for job in ended:
@@ -88,8 +87,8 @@ def prune(
     work: Work = WORK,
 ) -> None:
     """Delete the checkpoints of finished runs."""
-    from fer_bench import explain as explain_
-    from fer_bench.store import Store
+    from fer_bench.runs import explain as explain_
+    from fer_bench.runs.store import Store
 
     runs, freed = explain_.prune(Store(results, work), dry_run)
     print(f"{'would free' if dry_run else 'freed'} {freed / 1e6:.1f} MB of {runs} finished run(s)")

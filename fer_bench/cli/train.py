@@ -53,7 +53,7 @@ def run(
     weights: Annotated[str, typer.Option(help="Checkpoint of the backbone, 'imagenet' or 'none'.")] = "none",
     track: Annotated[str, typer.Option(help="fair: one recipe for all; paper: each method's own.")] = "fair",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each on one core.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of a run; 0: all cores, one when several run.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of a run instead of one; own run id.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     engine: Annotated[str, typer.Option(help="auto, eager, graph (CUDA) or compiled (CUDA, with --fast).")] = "auto",
     pack: Annotated[int, typer.Option(min=1, help="Runs at a time on one GPU, in one process.")] = 1,
@@ -72,10 +72,10 @@ def run(
     pack_size: PackSize = None,
 ) -> None:
     """Train and evaluate methods under protocols; what is done already is not done again."""
-    from fer_bench import commands
-    from fer_bench.settings import ENGINES, Settings
-    from fer_bench.spec import parse_settings
-    from fer_bench.store import Store
+    from fer_bench.cli import commands
+    from fer_bench.runs.settings import ENGINES, Settings
+    from fer_bench.runs.spec import parse_settings
+    from fer_bench.runs.store import Store
 
     check_choice("--track", track, ("fair", "paper"))
     check_choice("--retry", retry, ("", "failed"))
@@ -86,11 +86,13 @@ def run(
         changes["precision"] = precision
     if fast:
         changes["fast"] = "true"
+    if threads:
+        changes["threads"] = str(threads)
     request = commands.make_request(
         method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
-    how = Settings(Store(results, work), device, jobs, threads, engine, pack)
+    how = Settings(Store(results, work), device, jobs, engine, pack)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
                    {"--jobs": jobs > 1, "--profile": profile})

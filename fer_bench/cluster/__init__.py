@@ -1,1 +1,4 @@
-"""Hundreds of runs as one array of jobs. Read submit.py, then task.py."""
+"""Arrays of tasks on a cluster, through submitit.
+
+It may import runs, library, protocols, errors and paths.
+"""

@@ -9,19 +9,20 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fer_bench.claims import started
-from fer_bench.cluster.jobs import Job
 from fer_bench.cluster.options import Array, Cluster
 from fer_bench.errors import UserError
 from fer_bench.paths import PACKAGE
-from fer_bench.plan import Plan, Request
-from fer_bench.settings import Settings
-from fer_bench.store import Store
+from fer_bench.runs.claims import started
+from fer_bench.runs.jobs import Job, active_jobs
+from fer_bench.runs.plan import Plan, Request
+from fer_bench.runs.settings import Settings
+from fer_bench.runs.store import Store
 
 MOST_TASKS = 8  # of a submission that does not say how many
 Say = Callable[[str], None]
@@ -31,6 +32,37 @@ def open_plans(plans: list[Plan], store: Store, retry: bool) -> list[Plan]:
     """The runs that are still to be done; failed ones only with ``retry``."""
     closed = () if retry else ("failed",)
     return [plan for plan in plans if not store.has_record(plan.spec.id) and store.state(plan.spec.id) not in closed]
+
+
+def submit_plans(request: Request, plans: list[Plan], settings: Settings, array: Array, retry: bool,
+                 say: Say) -> int:
+    """Submit the open runs as one array."""
+    waiting = open_plans(plans, settings.store, retry)
+    for job in active_jobs(settings.store.work):
+        if left := [plan for plan in waiting if plan.spec.id in job.runs]:
+            say(f"{len(left)} run(s) are in {job.executor} job {job.job}, which is active: not submitted again")
+            waiting = [plan for plan in waiting if plan.spec.id not in job.runs]
+    if not waiting:
+        states = Counter(settings.store.state(plan.spec.id) for plan in plans)
+        failed = f", {states['failed']} failed (--retry failed runs them again)" if states["failed"] else ""
+        say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
+        return 1 if states["failed"] else 0
+    if request.plugins or request.weights not in ("none", "imagenet"):  # what is the user's own is tried here first
+        from fer_bench.runs.worker import check_networks, loadable
+
+        check_networks(loadable(waiting, say))
+    number = submit(request, waiting, settings, array, say, retry)
+    print(f"{array.executor} job {number}: {describe_array(array, waiting)}")
+    say(f"follow it with: run_bench.py status --results {settings.store.results} --work {settings.store.work}; end it "
+        f"with: run_bench.py cancel {number} --work {settings.store.work}")
+    return 0
+
+
+def describe_array(array: Array, plans: list[Plan]) -> str:
+    """An array in one line."""
+    asked = [f"{key}={value}" for key, value in array.cluster.model_dump(exclude_defaults=True).items()]
+    ending = f"; each asks for {', '.join(asked)}" if asked else ""
+    return f"{task_count(array, len(plans))} task(s) for {len(plans)} run(s){ending}"
 
 
 def task_count(array: Array, runs: int) -> int:
@@ -51,8 +83,7 @@ def submit(request: Request, plans: list[Plan], settings: Settings, array: Array
     from fer_bench.cluster.task import Task, fingerprints
 
     root = make_snapshot(settings.store.work, say) if array.snapshot else PACKAGE.parent
-    settings = replace(settings, store=Store(settings.store.results.absolute(), settings.store.work.absolute()),
-                       threads=settings.threads or array.cluster.cpus_per_task)
+    settings = replace(settings, store=Store(settings.store.results.absolute(), settings.store.work.absolute()))
     request, code, runs = absolute(request), fingerprints(plans), tuple(plan.spec.id for plan in plans)
     count = task_count(array, len(plans))
     tasks = [Task(request, settings, number, count, code, runs, os.environ.get("CUDA_VISIBLE_DEVICES"))

@@ -18,8 +18,9 @@ import submitit
 from rich.console import Console
 from submitit.helpers import DelayedSubmission
 
-from fer_bench.plan import Plan, Request, make_plans
-from fer_bench.settings import Settings
+from fer_bench.library.fingerprint import engine_hash
+from fer_bench.runs.plan import Plan, Request, make_plans
+from fer_bench.runs.settings import Settings, resolve
 
 SIGNAL = signal.SIGUSR2  # what submitit has the cluster send before it takes the machine away
 LINGER_SECONDS = 60.0  # after SIGTERM, for the cluster to end the task: one that ends by itself would count as complete
@@ -31,8 +32,7 @@ class CodeChanged(Exception):
 
 def fingerprints(plans: list[Plan]) -> dict[str, str]:
     """The code that the runs depend on: engine and methods, each with its fingerprint."""
-    found = {"engine": plans[0].spec.content["code"]["engine"]} if plans else {}
-    return found | {f"method {plan.method.name}": plan.spec.content["code"]["method"] for plan in plans}
+    return {"engine": engine_hash(), **{f"method {plan.method.name}": plan.method.code for plan in plans}}
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,8 @@ class Task(submitit.helpers.Checkpointable):
 
     def __call__(self) -> dict[str, int]:
         """Work until the list is walked or the time is over; returns how many runs ended in which way."""
-        from fer_bench.commands import resolve
-        from fer_bench.progress import Display
-        from fer_bench.worker import check_networks, loadable, work
+        from fer_bench.runs.progress import Display
+        from fer_bench.runs.worker import check_networks, loadable, work
 
         after_fork_ignore_the_signal()
         self.see_gpus()

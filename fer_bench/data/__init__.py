@@ -1,1 +1,4 @@
-"""Datasets as packs: decoded once, opened in milliseconds. Start with pack.py, then `open_dataset` in catalog.py."""
+"""Datasets: readers of every layout, the pack that they are decoded into, its cache, checks of what was found.
+
+It may import errors alone.
+"""

@@ -149,7 +149,8 @@ def _synthetic(entry: DatasetInfo, size: int | None) -> Pack:
     """The built-in faces; nothing is cached."""
     import numpy as np
 
-    from fer_bench.data import images, synthetic
+    from fer_bench.data import images
+    from fer_bench.data.drawn import synthetic
     from fer_bench.data.pack import Split, make_pack
 
     faces = synthetic.load()

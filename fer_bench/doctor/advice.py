@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_bench.protocol import Recipe, load_recipe, recipe_names
+from fer_bench.protocols.protocol import Recipe, load_recipe, recipe_names
 
 EQUAL = 1.1  # ratios nearer to 1 than this are noise, and not worth another run id
 HELD_UP = 2.5  # two processes cannot be so much faster than two threads, unless others hold the threads up
@@ -65,7 +65,7 @@ def sharing_advice(sharing: Sharing, cores: int) -> str:
 
 def kin(backbone: str) -> list[Recipe]:
     """The recipes whose network is of the same kind, slim or not: what is measured with one says something of them."""
-    from fer_bench.slim import WIDTHS
+    from fer_bench.nets.slim import WIDTHS
 
     recipes = [load_recipe(name) for name in recipe_names()]
     return [r for r in recipes if (r.backbone in WIDTHS) == (backbone in WIDTHS)]

@@ -33,7 +33,7 @@ def software() -> Section:
     problem, commit = unfit(), ""
     if not problem:
         try:
-            from fer_bench.worker import versions
+            from fer_bench.runs.worker import versions
 
             commit = versions().get("commit", "")
         except Exception as error:
@@ -63,8 +63,8 @@ def processor() -> Section:
     """The processor, its memory, and whether others use it now."""
     import torch
 
-    from fer_bench.dispatch import cores
     from fer_bench.engine.device import processor as name
+    from fer_bench.runs.dispatch import cores
 
     threads = os.environ.get("OMP_NUM_THREADS")
     section = Section("processor", [("name", name())])

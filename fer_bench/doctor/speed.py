@@ -16,7 +16,7 @@ from typing import Any
 from fer_bench.doctor.advice import Rate, Sharing, kin, precision_advice, sharing_advice
 from fer_bench.doctor.section import Problem, Section, first_line
 from fer_bench.paths import PACKAGE
-from fer_bench.protocol import Recipe, load_recipe
+from fer_bench.protocols.protocol import Recipe, load_recipe
 
 ROUNDS = 4  # windows of each cell; cells take turns and the best window counts, since others only slow one down
 SERVE = "from fer_bench.doctor.speed import serve; serve()"
@@ -28,7 +28,7 @@ def section(device: Any, twin: Twin | None, progress: Say) -> Section:
     """Measure, and say what it means. ``twin`` is measured against two threads where the processor trains."""
     import torch
 
-    from fer_bench.dispatch import cores
+    from fer_bench.runs.dispatch import cores
 
     found = Section("what precision costs here", columns=("network", "precision", "images/s", "x fp32"))
     threads = torch.get_num_threads()
@@ -114,7 +114,7 @@ def make_work(recipe: Recipe, precision: str, device: Any) -> tuple[Any, Any, An
     import torch
 
     from fer_bench.method import Context, Method
-    from fer_bench.nets import backbone_maker
+    from fer_bench.nets.backbone import backbone_maker
 
     channels, batch, size = 1 if recipe.colour == "grey" else 3, recipe.batch_size, recipe.image_size
     labels = torch.arange(batch) % 7

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.resize import resize
-from fer_bench.protocol import Augment, Recipe
+from fer_bench.protocols.protocol import Augment, Recipe
 
 ERASE_RATIO = (0.3, 3.3)  # torchvision's RandomErasing
 ERASE_TRIES = 10

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fer_bench.engine.data import set_clock
 from fer_bench.engine.trainer import Row, Trainer
 from fer_bench.method import Batch
-from fer_bench.nets import Backbone
+from fer_bench.nets.backbone import Backbone
 
 
 def cost(trainer: Trainer, seconds: list[list[float]]) -> Row:

@@ -15,8 +15,8 @@ from fer_bench.engine.augment import augment_batch, draw_view, normalise
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.pixels import Pixels, eval_batch, put
 from fer_bench.method import Batch, Clock, Method
-from fer_bench.prepare import Faces
-from fer_bench.protocol import Recipe
+from fer_bench.protocols.prepare import Faces
+from fer_bench.protocols.protocol import Recipe
 
 
 class TrainingData:

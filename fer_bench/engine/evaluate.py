@@ -11,7 +11,7 @@ from fer_bench.engine.augment import normalise
 from fer_bench.engine.capture import Step
 from fer_bench.engine.pixels import Pixels, eval_batch
 from fer_bench.method import Method
-from fer_bench.protocol import Recipe
+from fer_bench.protocols.protocol import Recipe
 
 
 class Evaluation:

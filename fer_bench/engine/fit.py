@@ -11,8 +11,8 @@ import numpy as np
 from fer_bench.engine import checkpoint
 from fer_bench.engine.cost import cost
 from fer_bench.engine.lane import Lane
+from fer_bench.engine.metrics import confusion_matrix, evaluate
 from fer_bench.engine.trainer import Inputs, NotFinite, Row, Trainer
-from fer_bench.metrics import confusion_matrix, evaluate
 
 KEPT = 4  # trainers whose recorded steps a lane keeps for later runs of the same method
 

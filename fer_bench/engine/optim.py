@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fer_bench.method import Method
-from fer_bench.protocol import Recipe
+from fer_bench.protocols.protocol import Recipe
 
 
 def make_optimiser(method: Method, recipe: Recipe, device: torch.device,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from fer_bench import diagnosis
+from fer_bench.engine import diagnosis
 from fer_bench.engine.capture import Step, snapshot, take_over
 from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.evaluate import Evaluation, nothing_to_restore
@@ -20,8 +20,8 @@ from fer_bench.engine.lane import Lane, compiled_loss, plain_loss
 from fer_bench.engine.optim import forget_moments, load_moments, lr_factor, make_optimiser, set_lr
 from fer_bench.engine.pixels import Pixels
 from fer_bench.method import Context, Method
-from fer_bench.prepare import Prepared
-from fer_bench.protocol import Recipe
+from fer_bench.protocols.prepare import Prepared
+from fer_bench.protocols.protocol import Recipe
 
 Row = dict[str, Any]
 

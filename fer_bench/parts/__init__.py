@@ -1,2 +1,4 @@
-"""Pieces that several methods share, each once. A method's fingerprint covers those it imports; they import nothing of
-each other."""
+"""Pieces that several methods share, each once; none imports another.
+
+Methods import them. They may import method.py.
+"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fer_bench.errors import UserError
-from fer_bench.protocol import DEFAULT_RECIPES
+from fer_bench.protocols.protocol import DEFAULT_RECIPES
 from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_bench import stats
 from fer_bench.errors import UserError
+from fer_bench.tables import stats
 from fer_bench.tables.model import Cell, Record
 from fer_bench.tables.records import dataset_of, protocol_of
 

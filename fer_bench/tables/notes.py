@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fer_bench.stats import ALPHA
 from fer_bench.tables.build import Grid
 from fer_bench.tables.model import Missing, Section
+from fer_bench.tables.stats import ALPHA
 
 EPOCHS = {
     "last": "Test accuracy in percent at the last epoch",

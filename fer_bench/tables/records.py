@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fer_bench.errors import UserError, unknown
+from fer_bench.library.methods import methods
+from fer_bench.library.versions import ENGINE_HISTORY
 from fer_bench.tables.model import Record
 
 
@@ -32,7 +34,7 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 @dataclass(frozen=True)
 class Version:
-    """One thing of a run that must not change within a table, such as (engine code, "", 0a1b2c3d4e5f)."""
+    """One thing of a run that must not change within a table, such as (version of the engine, "", 2)."""
 
     kind: str
     of: str  # the method, protocol or dataset that it belongs to; "" for the engine
@@ -51,8 +53,8 @@ def versions(record: Record) -> Iterator[Version]:
     """Everything of a record that a table must not mix. On track `paper` a recipe belongs to its method."""
     spec = record["spec"]
     label, dataset, recipe = record["label"], dataset_of(record), spec["recipe"]
-    yield Version("engine code", "", spec["code"]["engine"])
-    yield Version("code of method", label, spec["code"]["method"])
+    yield Version("version of the engine", "", declared("engine", spec["code"]["engine"]))
+    yield Version("version of method", label, declared(label, spec["code"]["method"]))
     digest, text = _digest(spec["method"]["parameters"])
     yield Version("hyper-parameters of method", label, digest, content=text)
     digest, text = _digest({key: value for key, value in spec["protocol"].items() if key != "title"})
@@ -66,12 +68,27 @@ def versions(record: Record) -> Iterator[Version]:
     yield Version("track on dataset", dataset, spec["track"], spec["track"], "--track NAME")
 
 
+def declared(name: str, version: int | str) -> str:
+    """How a version of the code is called: "nla=2" where it is a declared one, else the fingerprint itself."""
+    return f"{name}={version}" if isinstance(version, int) else version
+
+
+def reason(version: Version) -> str:
+    """Why a declared version was raised; "" for the first, and for all that has no declared version."""
+    name, _, number = version.hash.rpartition("=")
+    if not name:
+        return ""
+    info = methods()[0].get(version.of.split(" ")[0])
+    history = ENGINE_HISTORY if not version.of else info.history if info else ()
+    return history[int(number) - 2] if 2 <= int(number) <= len(history) + 1 else ""
+
+
 def check_versions(records: Sequence[Record]) -> None:
     """Raise a one-line UserError when a table of these records would mix versions.
 
-    Refused are two engine codes; for one method label two codes or two parameter sets; for one protocol name
-    two contents; for one dataset two fingerprints, recipes, weights or tracks. The message counts the runs of
-    each version and names the option that chooses; ``--code HASH`` takes any hash that it prints.
+    Refused are two versions of the engine; for one method label two versions or two parameter sets; for one protocol
+    name two contents; for one dataset two fingerprints, recipes, weights or tracks. The message counts the runs of
+    each version, says why it was raised, and names the option that chooses; ``--code`` takes any that it prints.
     """
     found: dict[tuple[str, str], Counter[Version]] = defaultdict(Counter)
     for record in records:
@@ -88,9 +105,10 @@ def _mixture(kind: str, of: str, counts: Counter[Version]) -> str:
     texts = []
     for version in ordered:
         title = version.hash if version.name in ("", version.hash) else f"{version.name} {version.hash}"
-        texts.append(f"{title} ({counts[version]} run{'s' if counts[version] > 1 else ''})")
+        why = f"; {why}" if (why := reason(version)) else ""
+        texts.append(f"{title} ({counts[version]} run{'s' if counts[version] > 1 else ''}{why})")
     what = f"{kind} '{of}'" if of else kind
-    option = ordered[0].option if named else "--code HASH"
+    option = ordered[0].option if named else f"--code {ordered[-1].hash}" if "=" in ordered[-1].hash else "--code HASH"
     found = f"{', '.join(texts)}{_changes(ordered)}"
     return f"the table would mix versions of {what}: {found}; choose one with {option}"
 
@@ -123,9 +141,9 @@ def select_records(
     """The records that pass every filter; None lets all pass.
 
     `methods` takes names ("nla": all its variants) and labels ("nla jsd=sum": that one). `weights` and `code`
-    take prefixes of a hash, `code` several with commas. `code` keeps that version of the one thing it is a
-    version of (engine, method, protocol, ...) and leaves the rest alone, so that one method's old code can be
-    dropped without the others.
+    take prefixes of a hash, `code` also "engine=2" and "nla=1", and several with commas. `code` keeps that version
+    of the one thing it is a version of (engine, method, protocol, ...) and leaves the rest alone, so that one
+    method's old code can be dropped without the others.
     Raises UserError when a filter leaves nothing of what there was.
     """
     kept = list(records)
@@ -162,13 +180,15 @@ def _among(
 
 
 def _of_code(records: list[Record], prefix: str) -> list[Record]:
-    prefix = prefix[:12]
+    def wanted(version: Version) -> bool:
+        return version.hash == prefix if "=" in prefix else version.hash.startswith(prefix[:12])
+
     found = {id(record): list(versions(record)) for record in records}
-    chosen = {(v.kind, v.of) for each in found.values() for v in each if v.hash.startswith(prefix)}
+    chosen = {(v.kind, v.of) for each in found.values() for v in each if wanted(v)}
     if records and not chosen:
-        raise unknown("version hash", prefix, {v.hash for each in found.values() for v in each})
+        raise unknown("version", prefix, {v.hash for each in found.values() for v in each})
     return [
         record
         for record in records
-        if all(v.hash.startswith(prefix) for v in found[id(record)] if (v.kind, v.of) in chosen)
+        if all(wanted(v) for v in found[id(record)] if (v.kind, v.of) in chosen)
     ]

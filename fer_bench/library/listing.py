@@ -1,0 +1,81 @@
+"""What there is to choose from: the command list. No torch, so it is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fer_bench.library.methods import methods
+from fer_bench.library.source import MethodInfo
+from fer_bench.protocols.protocol import load_protocol, load_recipe, protocol_names, recipe_names
+
+KINDS = ("methods", "protocols", "datasets", "recipes")
+Say = Callable[[str], None]
+
+
+def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
+    """Print one list or all of them."""
+    console = Console(width=None if Console().is_terminal else 160)
+    for kind in KINDS if what == "all" else (what,):
+        table = {"methods": method_table, "protocols": protocol_table, "datasets": dataset_table,
+                 "recipes": recipe_table}[kind]
+        console.print(table(plugins, say) if kind == "methods" else table())  # type: ignore[operator]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
+    """Methods with paper, needs, cost in forward passes for each training face, and hyper-parameters."""
+    table = _table("methods", "name", "paper", "year", "family", "needs", "passes", "CUDA graph",
+                   "hyper-parameters (--set name=value)")
+    found, problems = methods(plugins)
+    first: dict[tuple[Path, str], MethodInfo] = {}
+    for info in found.values():
+        base = first.setdefault((info.file, info.class_name), info)
+        own = {name: p.default for name, p in info.parameters.items()
+               if base is info or p.default != base.parameters[name].default}
+        values = ", ".join(f"{name}={default}" for name, default in own.items())
+        graph = f"no: {info.not_capturable}" if info.not_capturable else "yes"
+        values = values if base is info else f"as {base.name}, but {values}"
+        table.add_row(info.name, info.paper, str(info.year or ""), info.family, ", ".join(info.needs),
+                      f"{info.passes:g}", graph, values)
+    for problem in problems:
+        say(problem)
+    return table
+
+
+def protocol_table() -> Table:
+    """Protocols with their titles."""
+    table = _table("protocols", "name", "what happens to the training set")
+    for name in protocol_names():
+        table.add_row(name, load_protocol(name).title)
+    return table
+
+
+def dataset_table() -> Table:
+    """Datasets with classes and where to get them."""
+    from fer_bench.data.catalog import DATASETS
+
+    table = _table("datasets", "name", "what", "classes", "where to get it")
+    for info in DATASETS.values():
+        table.add_row(info.name, info.title, str(len(info.classes) or "any"), info.source)
+    return table
+
+
+def recipe_table() -> Table:
+    """Recipes with the values that matter most."""
+    table = _table("recipes", "name", "what", "backbone", "px", "epochs", "batch", "lr", "precision")
+    for name in recipe_names():
+        r = load_recipe(name)
+        table.add_row(name, r.title, r.backbone, str(r.image_size), str(r.epochs), str(r.batch_size), f"{r.lr:g}",
+                      r.precision)
+    return table

@@ -1,0 +1,4 @@
+"""Networks: backbones, the slim ones of the quick recipes, strict loading of pre-trained weights.
+
+It may import errors alone.
+"""

@@ -1,0 +1,41 @@
+"""Hand planned runs to workers, show how they go on, and count how they ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from fer_bench.runs.plan import Plan, cached_pack
+from fer_bench.runs.settings import Settings, resolve
+
+Say = Callable[[str], None]
+
+
+def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Counter[str]:
+    """Hand the plans to workers and show their progress; returns how many ended in which way."""
+    from rich.console import Console
+
+    from fer_bench.runs.dispatch import run_plans, stop_on_terminate
+    from fer_bench.runs.progress import Display
+    from fer_bench.runs.worker import check_networks, loadable
+
+    usable = loadable(plans, say)
+    settings = resolve(settings, usable)
+    check_networks(usable)
+    for plan in usable if retry else ():
+        settings.store.clear_error(plan.spec.id)
+    for note in dict.fromkeys(note for p in usable for note in pack_notes(p)):
+        say(note)
+    display = Display(len(usable), Console(stderr=True))
+    stop_on_terminate()
+    with display.shown():
+        run_plans(usable, settings, display.emit)
+    counts = display.outcome() + Counter(refused=len(plans) - len(usable))
+    if counts["busy"]:
+        display.line(f"{counts['busy']} run(s) are being done by another process")
+    return counts
+
+
+def pack_notes(plan: Plan) -> tuple[str, ...]:
+    """What is worth knowing of a plan's dataset, e.g. counts that differ from the official ones."""
+    return cached_pack(plan.dataset, plan.request.root, plan.request.cache, plan.request.pack_size).notes

@@ -1,0 +1,110 @@
+"""The identity of a run: everything that can change its numbers, as canonical JSON, and the hash of it.
+
+Paths, device, worker count and cluster are outside: the same run has the same id on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_bench.errors import UserError
+
+# Keys that came after the first records, with the value that says what was done before them. With that value they are
+# no part of the hash: so an option can be added, and every id stays. Defaults of recipes never change; raise a version.
+LATER: dict[tuple[str, str], Any] = {("recipe", "threads"): 1}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. ``content`` is plain JSON data; see ``make_spec`` for its keys."""
+
+    content: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """16 hex digits: the head of the sha256 of the canonical JSON."""
+        return run_id(self.content)
+
+    @property
+    def title(self) -> str:
+        """A short line for people: method, protocol, dataset, seed."""
+        c = self.content
+        return f"{c['method']['name']} {c['protocol']['name']} {c['dataset']['name']} seed {c['seed']}"
+
+
+def make_spec(
+    *,
+    method: str,
+    parameters: dict[str, Any],
+    protocol: dict[str, Any],
+    dataset: dict[str, Any],
+    recipe: dict[str, Any],
+    weights: str,
+    track: str,
+    seed: int,
+    code: dict[str, int | str],
+) -> RunSpec:
+    """Put an identity together.
+
+    parameters: every resolved hyper-parameter. protocol, recipe: their resolved content (titles left out). dataset:
+    name, fingerprint, classes. weights: "none", "imagenet" or sha256. code: declared versions of method and
+    engine, or the fingerprint of a method that is not the suite's own.
+    """
+    return RunSpec({"method": {"name": method, "parameters": parameters}, "protocol": protocol, "dataset": dataset,
+                    "recipe": recipe, "weights": weights, "track": track, "seed": seed, "code": code})
+
+
+def canonical_json(content: Any) -> str:
+    """JSON with sorted keys and no white space; floats as Python's shortest repr, which is the same everywhere."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def run_id(content: dict[str, Any]) -> str:
+    """16 hex digits of a spec's content."""
+    content = dict(content)
+    for (part, key), value in LATER.items():
+        content[part] = {k: v for k, v in content[part].items() if (k, v) != (key, value)}
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
+
+
+def complete(content: dict[str, Any]) -> dict[str, Any]:
+    """A spec's content as it would be written today: with the keys that came later."""
+    content = dict(content)
+    for (part, key), value in LATER.items():
+        content[part] = {key: value, **content[part]}
+    return content
+
+
+def parse_seeds(text: str) -> list[int]:
+    """"5" is seeds 0..4; "0,3,7" is those three; "7," is seed 7 alone. Raises UserError."""
+    words = [word.strip() for word in text.split(",")]
+    numbers = [word for word in words if word]
+    if not numbers or not all(word.isdecimal() for word in numbers):
+        raise UserError(f"--seeds {text}: expected a count such as 5 (seeds 0 to 4) or a list such as 0,3,7")
+    values = [int(word) for word in numbers]
+    if len(words) > 1:
+        return sorted(set(values))
+    if values[0] < 1:
+        raise UserError("--seeds 0: expected at least 1; '0,' means seed 0 alone")
+    return list(range(values[0]))
+
+
+def parse_settings(option: str, items: list[str]) -> dict[str, str]:
+    """["a=1", "b=x"] to {"a": "1", "b": "x"}. Raises UserError."""
+    found = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"{option} {item}: expected name=value")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,266 @@
+"""Work through a list of runs: skip what is done or claimed, claim, fit, record. One failure never stops the others."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator
+from functools import cache, lru_cache
+from importlib import metadata
+from typing import Any
+
+import torch
+from torch import nn
+
+from fer_bench import __version__
+from fer_bench.engine.device import environment, settle
+from fer_bench.engine.fit import fitting
+from fer_bench.engine.lane import Lane
+from fer_bench.engine.trainer import Inputs
+from fer_bench.errors import UserError
+from fer_bench.library.fingerprint import engine_hash
+from fer_bench.library.methods import load_class
+from fer_bench.nets.backbone import backbone_maker
+from fer_bench.paths import PACKAGE
+from fer_bench.protocols.protocol import Recipe
+from fer_bench.runs.claims import Claim
+from fer_bench.runs.plan import Plan, prepared
+from fer_bench.runs.settings import Settings
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+class ClaimLost(Exception):
+    """Another process took the run over while this one slept."""
+
+
+class DeviceLost(UserError):
+    """The GPU refuses all further work of this process, as it does after an error inside a kernel."""
+
+
+Turns = Generator[None, None, str]
+
+
+def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
+         stop: Callable[[], bool] = lambda: False) -> None:
+    """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking.
+
+    Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own. ``stop`` is asked between steps;
+    the runs begun are given back then, their last epochs are on disk. Runs that others had are looked at once more at
+    the end, since their holders may be gone by then.
+    """
+    collect_garbage_of_runs_alone()
+    waiting, again = deque(plans[offset:] + plans[:offset]), list[Plan]()
+    first_round = True
+    free = [Lane(torch.device(settings.device), settings.engine) for _ in range(settings.pack)]
+    busy: dict[Lane, tuple[Plan, Turns]] = {}
+    try:
+        while (waiting or busy or again) and not stop():
+            if not waiting and not busy:
+                waiting, again, first_round = deque(again), [], False
+            while waiting and free and agree(waiting[0], [plan for plan, _ in busy.values()]):
+                plan, lane = waiting.popleft(), free.pop(0)
+                busy[lane] = plan, running(plan, lane, settings, emit)
+            for lane, (plan, run) in list(busy.items()):
+                try:
+                    with lane.active():
+                        next(run)
+                except StopIteration as end:
+                    free.append(lane)
+                    del busy[lane]
+                    if end.value == "busy" and first_round:
+                        again.append(plan)
+                    else:
+                        emit({"kind": end.value, "run": plan.spec.id})
+    finally:
+        for _, run in busy.values():
+            run.close()  # releases its claim
+
+
+def collect_garbage_of_runs_alone() -> None:
+    """Keep Python's garbage collector from looking through modules, torch's compiler among them, which every optimiser
+    imports: neither now and then, nor when the process ends."""
+    if not gc.get_freeze_count():
+        import torch._dynamo  # noqa: F401
+
+        gc.freeze()
+    gc.enable()
+
+
+def agree(plan: Plan, others: list[Plan]) -> bool:
+    """Whether a run can share a process with others: some settings are those of the whole process."""
+    def of_the_process(recipe: Recipe) -> tuple[object, ...]:
+        return recipe.threads, recipe.precision, recipe.fast
+
+    return all(of_the_process(other.recipe) == of_the_process(plan.recipe) for other in others)
+
+
+def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
+    """Do one run if it is not done, pausing after each step: "done", "skipped" (was done), "busy", "failed" or
+    "conflict"."""
+    store, run = settings.store, plan.spec.id
+
+    def warn(line: str) -> None:
+        emit({"kind": "warning", "run": run, "text": line})
+
+    if store.record(run, warn) is not None:
+        store.tidy_done(run)
+        return "skipped"
+    if (failure := store.error(run)) is not None:
+        warn(f"{plan.spec.title}: failed before ({failure}); --retry failed runs it again")
+        return "failed"
+    claim = store.claim(run)
+    if claim is None:
+        return "busy"
+    last: dict[str, Any] = {}
+    try:
+        if store.state(run) in ("done", "failed"):  # another worker ended it between the look and the claim
+            return "skipped"
+        store.tidy(run)
+        record = yield from execute(plan, lane, settings, claim, emit, warn, last)
+        outcome = store.write_record(record)
+        return "conflict" if outcome == "conflict" else "done"
+    except ClaimLost:
+        return "busy"
+    except Exception as error:
+        warn(f"{plan.spec.title}: failed {keep_error(plan, lane, settings, error, last)}")
+        if not answers(lane.device):
+            raise DeviceLost(f"{lane.device} does not answer any more after {plan.spec.title} failed: this process "
+                             "ends, the runs beside it were given back; the same command goes on with them") from None
+        return "failed"
+    finally:
+        claim.release()
+
+
+def answers(device: torch.device) -> bool:
+    """Whether a device still works; after an error inside a CUDA kernel every call of the process fails."""
+    try:
+        torch.zeros(1, device=device).add_(1).cpu()
+        return True
+    except RuntimeError:
+        return False
+
+
+def keep_error(plan: Plan, lane: Lane, settings: Settings, error: Exception, last: dict[str, Any]) -> str:
+    """Write error.txt: traceback, environment, last epoch. Returns what to say, also when the disk is full."""
+    headline = f"{type(error).__name__}: {error}".split("\n")[0]
+    about = {"environment": {**environment(lane.device, plan.recipe.threads), **versions()}, "last epoch": last or None}
+    details = traceback.format_exc() + "".join(f"\n{name}: {json.dumps(value)}" for name, value in about.items())
+    try:
+        return f"({headline}); details in {settings.store.write_error(plan.spec.id, headline, details)}"
+    except OSError as problem:
+        return f"({headline}); error.txt could not be written ({problem.strerror})"
+
+
+def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit, warn: Callable[[str], None],
+            last: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
+    """Fit a run and return its record; ``last`` gets the row of the last epoch."""
+    settle(lane.device, plan.recipe.threads, plan.recipe.precision, plan.recipe.fast)
+    inputs, folder = make_inputs(plan), settings.store.run_folder(plan.spec.id)
+    settings.store.write_spec(plan.spec.id, plan.label, plan.spec.content)
+    emit({"kind": "start", "run": plan.spec.id, "title": plan.spec.title, "epochs": plan.recipe.epochs,
+          "faces": len(inputs.data.train)})
+
+    def report(row: dict[str, Any]) -> None:
+        last.update(row)
+        settings.store.write_progress(plan.spec.id, {
+            "epoch": row["epoch"], "epochs": plan.recipe.epochs, "overall": row["overall"],
+            "seconds_per_epoch": len(inputs.data.train) / row["images_per_second"]})
+        emit({"kind": "epoch", "run": plan.spec.id, **row})
+        if not claim.held():
+            raise ClaimLost
+
+    steps = fitting(inputs, lane, folder, report, warn)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            parts: dict[str, Any] = end.value
+            break
+        if not claim.beat():
+            raise ClaimLost
+        yield
+    parts["cost"]["pack"] = settings.pack
+    return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
+            "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}
+
+
+def make_inputs(plan: Plan) -> Inputs:
+    """All that the engine needs of a plan: its data prepared, its method imported."""
+    data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
+    make = maker(plan.recipe.backbone, plan.recipe.colour, len(data.classes), plan.recipe.precision,
+                 plan.request.weights)
+    return Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
+                  plan.spec.content["seed"], make)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what can change numbers, the engine's fingerprint, and the commit of a checkout."""
+    found = {name: metadata.version(name) for name in ("timm", "torchvision", "numpy", "pillow")}
+    found |= {"fer_bench": __version__, "engine_code": engine_hash()}
+    return {**found, **({"commit": commit} if (commit := own_commit()) else {})}
+
+
+def own_commit() -> str:
+    """The commit of this checkout; empty where there is none, or no git."""
+    if not (PACKAGE.parent / ".git").exists():
+        return ""
+    try:
+        git = subprocess.run(["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return git.stdout.strip() if git.returncode == 0 else ""
+
+
+@lru_cache(maxsize=2)
+def maker(backbone: str, colour: str, classes: int, precision: str, weights: str) -> Callable[[], nn.Module]:
+    """The network builder of a recipe; a checkpoint is read once per process."""
+    return backbone_maker(backbone, 1 if colour == "grey" else 3, classes, precision == "bf16", weights)
+
+
+def loadable(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
+    """The plans whose method can be imported; the others are said. Raises UserError when none is left."""
+    broken: dict[str, str] = {}
+    for plan in {p.method.name: p for p in plans}.values():
+        try:
+            cls = load_class(plan.method)
+            if not (isinstance(cls, type) and issubclass(cls, nn.Module) and hasattr(cls, "loss")):
+                raise UserError(f"{plan.method.file}: {plan.method.class_name} is no Method; derive it from "
+                                "fer_bench.method.Method and give it a loss")
+        except UserError as error:
+            broken[plan.method.name] = " ".join(str(error).split())
+    usable = [plan for plan in plans if plan.method.name not in broken]
+    if not usable:
+        raise UserError(" | ".join(broken.values()))
+    for line in broken.values():
+        say(f"error: {line}")
+    return usable
+
+
+def check_networks(plans: list[Plan]) -> None:
+    """Build every network, with its checkpoint, once before the first run. Raises UserError."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.serialization")
+    for plan in {(p.recipe.backbone, p.recipe.colour): p for p in plans}.values():
+        make = maker(plan.recipe.backbone, plan.recipe.colour, len(plan.spec.content["dataset"]["classes"]),
+                     plan.recipe.precision, plan.request.weights)
+        try_network(plan.recipe, make)
+
+
+def try_network(recipe: Recipe, make: Callable[[], Any]) -> None:
+    """Send one black image through a network. Raises UserError when it cannot read it or gives no maps."""
+    size, channels = recipe.image_size, 1 if recipe.colour == "grey" else 3
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            shape = tuple(make().eval().features(torch.zeros(1, channels, size, size)).shape)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0][:100]
+            raise UserError(f"backbone '{recipe.backbone}' cannot read images of {size} pixels ({reason}); choose "
+                            "another with --set-recipe backbone=NAME") from None
+    if len(shape) != 4:
+        raise UserError(f"backbone '{recipe.backbone}' gives features of shape {shape}, expected maps [B, D, h, w]; "
+                        "choose a convolutional network")

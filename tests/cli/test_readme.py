@@ -1,0 +1,70 @@
+"""What the README shows works: its commands run (on made data, for one epoch), its example method trains."""
+
+import re
+import shlex
+from pathlib import Path
+
+import fakedata
+import pytest
+import torch
+
+from fer_bench.cli import main
+from fer_bench.nets.backbone import make_trunk
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+NOT_RUN = ("pip install", "pytest", "git clone")  # installing and testing is how we got here
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> list[str]:
+    lines = [line.split(" #")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith(NOT_RUN)]
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch):
+    """A folder with what the README takes for granted: a dataset, weights, the example's file."""
+    monkeypatch.chdir(tmp_path)
+    for split, count in (("train", 84), ("test", 14)):
+        for i in range(count):
+            place = tmp_path / "RAF-DB" / "DATASET" / split / str(i % 7 + 1)
+            fakedata.image(place / f"{split}_{i:05d}_aligned.jpg", i + len(split))
+    torch.save({"state_dict": make_trunk("resnet18", 3).state_dict()}, "resnet18_msceleb.pth")
+    example = next(block for block in blocks("python") if "@register" in block)
+    (tmp_path / "my_smoothing.py").write_text(example)
+    return tmp_path
+
+
+def test_there_are_commands():
+    assert len(commands()) >= 8
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command(command, stranger, capsys):
+    words = shlex.split(command.split(">")[0].replace("~/data/RAF-DB", "RAF-DB"))
+    assert words[:2] == ["python", "run_bench.py"]
+    words = words[2:]
+    if words[0].startswith("--"):
+        words += ["--threads", "1", "--set-recipe", "epochs=1"]
+        if "--data-root" in words:
+            words += ["--set-recipe", "image_size=32"]
+        if "--seeds" in words:
+            words[words.index("--seeds") + 1] = "1"
+        words = ["ce,focal" if word == "all" else word for word in words if word not in ("--jobs", "2")]
+    if words[0] == "table":
+        if "--results" not in words:
+            words += ["--results", "results/reference"]  # a stranger would have run something before
+        words = [str(ROOT / word) if word == "results/reference" else word for word in words]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.strip()
+
+
+def test_example_method_is_short():
+    example = next(block for block in blocks("python") if "@register" in block)
+    assert len([line for line in example.splitlines() if line.strip()]) <= 15
