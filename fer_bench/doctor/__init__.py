@@ -1,12 +1,11 @@
-"""What this machine does fast, what each choice costs, and what is broken: the command doctor. Read ``show``.
+"""What this machine does fast, what each choice costs, and what is broken: the command doctor. Read ``sections``.
 
-The modules collect sections as plain data; ``render`` alone prints.
+The modules collect sections as plain data; ``render`` alone prints. Torch may be broken, so they import it late.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich import box
@@ -14,9 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_bench.doctor import machine, places, speed
-from fer_bench.doctor.section import Problem, Section
-
-RIGHT = ("images/s", "x fp32")  # columns of numbers
+from fer_bench.doctor.section import Section
 
 
 def show(device: str, results: Path, work: Path, cache: Path, quick: bool = False) -> int:
@@ -25,58 +22,42 @@ def show(device: str, results: Path, work: Path, cache: Path, quick: bool = Fals
     Raises UserError for a device that is not here.
     """
     console = Console(width=None if Console().is_terminal else 120, markup=False, highlight=False, emoji=False)
-    problems: list[Problem] = []
-
-    def put(*sections: Section) -> None:
-        for section in sections:
-            render(section, console)
-            problems.extend(section.problems)
-
-    twin = None if quick else early_twin(device)
-    try:
-        put(machine.software())
-        if not problems:
-            from fer_bench.engine.device import choose
-
-            chosen = choose(device)
-            put(machine.processor(), machine.accelerator())
-            if not quick:
-                put(speed.section(chosen, twin, progress))
-    finally:
-        if twin:
-            twin.close()
-    put(places.folders(results, work, cache), places.tools())
-    broken = sum(problem.needed for problem in problems)
+    broken = 0
+    for section in sections(device, results, work, cache, quick):
+        render(section, console)
+        broken += len(section.broken)
     console.print(f"{broken} to mend before runs can work: see the lines that begin with !" if broken
                   else "Nothing that runs need is broken.")
     return int(broken > 0)
 
 
-def early_twin(device: str) -> speed.Twin | None:
-    """A second process, started before anything else since importing torch takes seconds; none for a GPU."""
-    cpu = device == "cpu" or (device == "auto" and not machine.nvidia_seen())
-    return speed.Twin() if cpu and (os.cpu_count() or 1) > 1 else None
+def sections(device: str, results: Path, work: Path, cache: Path, quick: bool) -> Iterator[Section]:
+    """The report, part by part; without torch, what can be said without it."""
+    software = machine.software()
+    yield software
+    if not software.broken:
+        from fer_bench.engine.device import choose
+
+        chosen = choose(device)
+        yield machine.processor()
+        yield machine.accelerator()
+        if not quick:
+            yield speed.section(chosen)
+    yield places.folders(results, work, cache)
+    yield places.tools()
 
 
 def render(section: Section, console: Console) -> None:
     """Print a section."""
-    table = Table(box=box.SIMPLE_HEAD if section.columns else None, show_header=bool(section.columns),
-                  show_edge=False, pad_edge=False)
-    for name in section.columns or [""] * max(map(len, section.rows), default=0):
-        table.add_column(name, overflow="fold", justify="right" if name in RIGHT else "left")
+    table = Table(*section.columns, box=box.SIMPLE_HEAD if section.columns else None,
+                  show_header=bool(section.columns), show_edge=False, pad_edge=False)
     for row in section.rows:
         table.add_row(*row)
+    for column in table.columns:
+        column.overflow = "fold"  # a path is shown whole
+        column.justify = "right" if column.header in ("images/s", "x fp32") else "left"
     console.print(section.title, style="bold")
     if section.rows:
         console.print(table)
-    for line in [*(f"- {text}" for text in section.advice), *(f"! {problem.text}" for problem in section.problems)]:
+    for line in [*(f"- {text}" for text in section.notes), *(f"! {text}" for text in section.broken), ""]:
         console.print(line)
-    console.print()
-
-
-def progress(line: str) -> None:
-    """A line on standard error; on a terminal the next one takes its place, and "" wipes it."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-    elif line:
-        print(line, file=sys.stderr, flush=True)

@@ -1,146 +1,134 @@
-"""What is installed, the processor and the accelerators, as sections of the doctor's report.
-
-Torch may be broken, so it is imported late. Nothing here changes anything.
-"""
+"""What is installed, the processor and the accelerators, as sections of the doctor's report. Nothing is changed."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import platform
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fer_bench import __version__
-from fer_bench.doctor.section import Problem, Section, first_line
+from fer_bench.doctor.section import Section, first_line
+from fer_bench.protocols.protocol import load_recipe, recipe_names
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow")
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "submitit")
 GIB = 2.0**30
-NATIVE = (8, 0)  # the compute capability from which bf16 and tf32 are in hardware
 
 
 def software() -> Section:
     """Versions, and whether what is installed can be imported together."""
-    section, found = Section("software"), dict.fromkeys(PACKAGES, "missing")
+    section, versions, own = Section("software"), [], f"fer_bench {__version__}"
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            section.problems.append(Problem(f"{name} is not installed: pip install -e ."))
-    problem, commit = unfit(), ""
-    if not problem:
-        try:
-            from fer_bench.runs.worker import versions
+            section.broken.append(f"{name} is not installed: pip install -e .")
+    if problem := unfit():
+        section.broken.append(problem)
+    else:
+        from fer_bench.runs.worker import own_commit
 
-            commit = versions().get("commit", "")
-        except Exception as error:
-            problem = f"the suite does not load here ({first_line(error)}): pip install -e ., and install git"
-    if problem:
-        section.problems.append(Problem(problem))
-    own = f"fer_bench {__version__}" + (f" (commit {commit[:12]})" if commit else "")
-    section.rows = [(f"python {platform.python_version()}, {own}",),
-                    (", ".join(f"{name} {version}" for name, version in found.items()),)]
+        own += f" (commit {commit[:12]})" if (commit := own_commit()) else ""
+    section.rows = [(f"python {platform.python_version()}, {own}",), (", ".join(versions),)]
     return section
 
 
 def unfit(load: Callable[[str], Any] = importlib.import_module) -> str:
-    """Why torch and torchvision do not work together, or ""."""
-    name = "torch"
+    """Why torch, torchvision and the suite cannot be loaded together, or ""."""
+    name, mend = "torch", "install torch and torchvision together, in one command"
     try:
         torch = load("torch")
         name = "torchvision"
         load("torchvision")
         torch.ops.torchvision.nms  # noqa: B018
+        name, mend = "the suite", "pip install -e ."
+        load("fer_bench.runs.worker")
     except Exception as error:  # a library made for another version may raise anything
-        return f"{name} does not load ({first_line(error)}): install torch and torchvision together, in one command"
+        return f"{name} does not load ({first_line(error)}): {mend}"
     return ""
 
 
 def processor() -> Section:
     """The processor, its memory, and whether others use it now."""
-    import torch
-
     from fer_bench.engine.device import processor as name
     from fer_bench.runs.dispatch import cores
 
-    threads = os.environ.get("OMP_NUM_THREADS")
-    section = Section("processor", [("name", name())])
-    section.rows.append(("cores", f"{cores()} usable of {os.cpu_count()}; OMP_NUM_THREADS "
-                         + (threads or f"is not set, torch takes {torch.get_num_threads()} thread(s)")))
+    several = f", --jobs {cores()} does {cores()} runs at a time" if cores() > 1 else ""
+    section = Section("processor", [("name", name()), (
+        "cores", f"{cores()} usable of {os.cpu_count()}; a run has one thread{several}")])
     if Path("/proc/meminfo").exists():
         total, available = memory(Path("/proc/meminfo").read_text())
         section.rows.append(("memory", f"{available:.1f} of {total:.1f} GiB available"))
-    section.rows.append(("bf16", ", ".join(f"{what}: {there}" for what, there in bf16_instructions().items())))
+    section.rows.append(("bf16", bf16_instructions()))
     if hasattr(os, "getloadavg"):
         load = os.getloadavg()[0]
         section.rows.append(("load", f"{load:.1f} in the last minute"))
-        section.problems.extend(busy(load, os.cpu_count() or 1))
+        section.notes += busy(load, os.cpu_count() or 1)
     return section
 
 
 def memory(meminfo: str) -> tuple[float, float]:
     """Total and available GiB, from the text of /proc/meminfo."""
-    fields = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
-    total, available = (int(fields.get(key, "0").split()[0]) * 1024 / GIB for key in ("MemTotal", "MemAvailable"))
-    return total, available
+    fields = dict(re.findall(r"(\w+): +(\d+) kB", meminfo))
+    return int(fields["MemTotal"]) * 1024 / GIB, int(fields["MemAvailable"]) * 1024 / GIB
 
 
-def busy(load: float, cores: int) -> list[Problem]:
-    """A hint when others use the processor."""
+def busy(load: float, cores: int) -> list[str]:
+    """A note when others use the processor."""
     if load < max(1.0, 0.6 * cores):
         return []
-    return [Problem(f"other processes are busy (load {load:.1f} on {cores} cores): runs are slower than they could "
-                    "be, and so is what is measured below; ask again when the machine is idle", needed=False)]
+    return [f"other processes are busy (load {load:.1f} on {cores} cores): runs are slower than they could be, and so "
+            "is what is measured below; ask again when the machine is idle"]
 
 
-def bf16_instructions() -> dict[str, str]:
-    """Whether the processor has them: yes, no, or unknown where this torch does not tell (its names are private)."""
+def bf16_instructions() -> str:
+    """The processor's instructions for bf16 by torch's names, or unknown where this torch does not tell."""
     import torch
 
-    found = {}
-    for what, name in (("AVX512-BF16", "_is_avx512_bf16_supported"), ("AMX", "_is_amx_tile_supported")):
-        try:
-            found[what] = "yes" if getattr(torch.cpu, name)() else "no"
-        except Exception:
-            found[what] = "unknown"
-    return found
+    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    found = ", ".join(name for name, there in known.items() if "bf16" in name and there)
+    return found or ("no instructions for it" if known else "unknown")
 
 
 def accelerator() -> Section:
     """Every CUDA device that torch can use."""
     import torch
 
-    section = Section("accelerator")
+    section = Section("accelerator", columns=("device", "name", "memory", "compute", "CUDA graphs"))
     if not torch.cuda.is_available():
-        section.rows = [("none: runs go to the processor",)]
+        section.rows, section.columns = [("none: runs go to the processor",)], ()
         if nvidia_seen():
-            built = f"CUDA {torch.version.cuda}: update the NVIDIA driver" if torch.version.cuda else \
-                "the processor alone: install a build of torch and torchvision for CUDA"
-            section.problems.append(Problem(f"an NVIDIA device is here, but torch cannot use it; torch is built for "
-                                            f"{built}", needed=False))
+            section.notes.append("an NVIDIA device is here, but torch cannot use it; torch is built for " + (
+                f"CUDA {torch.version.cuda}: update the NVIDIA driver" if torch.version.cuda else
+                "the processor alone: install a build of torch and torchvision for CUDA"))
         return section
-    section.columns = ("device", "name", "memory", "compute", "bf16 and tf32", "CUDA graphs")
     for index in range(torch.cuda.device_count()):
         try:
-            section.rows.append(cuda_row(index))
+            free, total = torch.cuda.mem_get_info(index)
+            compute = torch.cuda.get_device_capability(index)
+            section.rows.append((f"cuda:{index}", torch.cuda.get_device_name(index),
+                                 f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", "{}.{}".format(*compute),
+                                 no_graphs(index) or "yes"))
         except RuntimeError as error:
-            section.problems.append(Problem(f"cuda:{index} does not answer ({first_line(error)}): another process may "
-                                            "fill it or hold it alone; choose another with --device", needed=False))
+            section.notes.append(f"cuda:{index} does not answer ({first_line(error)}): another process may fill it or "
+                                 "hold it alone; choose another with --device")
+        else:
+            section.notes += slow_bf16(index, compute)
     return section
 
 
-def cuda_row(index: int) -> tuple[str, ...]:
-    """What one CUDA device is and can."""
-    import torch
-
-    free, total = torch.cuda.mem_get_info(index)
-    capability = torch.cuda.get_device_capability(index)
-    return (f"cuda:{index}", torch.cuda.get_device_name(index), f"{free / GIB:.1f} of {total / GIB:.1f} GiB free",
-            "{}.{}".format(*capability), "yes" if capability >= NATIVE else "no: not faster than fp32",
-            no_graphs(index) or "yes")
+def slow_bf16(index: int, compute: tuple[int, int]) -> list[str]:
+    """A note for a device that has no bf16 (and no tf32) in hardware, which came with compute capability 8.0."""
+    if compute >= (8, 0):
+        return []
+    recipes = " and ".join(name for name in recipe_names() if load_recipe(name).precision == "bf16")
+    return [f"cuda:{index} has no bf16 in hardware (compute capability {compute[0]}.{compute[1]}, 8.0 has): recipe "
+            f"{recipes} runs in slow kernels there; add --precision fp32, which gives another run id"]
 
 
 def no_graphs(index: int) -> str:

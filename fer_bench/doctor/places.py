@@ -7,59 +7,47 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from fer_bench.doctor.section import Problem, Section
+from fer_bench.doctor.section import Section
 
 GIB = 2.0**30
-LITTLE = 1.0  # GiB of free space below which it is said
 SKEW_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Folder:
-    """What was found out in a folder of the command line, or in the nearest one above it that is there.
-
-    error: why nothing can be written. no_links: why hard links do not work. skew: seconds of its clock before ours.
-    """
-
-    option: str
-    path: Path
-    there: bool
-    free: float = 0.0  # GiB
-    error: str = ""
-    no_links: str = ""
-    skew: float = 0.0
 
 
 def folders(results: Path, work: Path, cache: Path) -> Section:
     """Whether the folders can be written, and claims and records be made there."""
-    found = [look(option, path) for option, path in
-             (("--results", results / "records"), ("--work", work), ("--cache", cache))]
     section = Section("folders", columns=("option", "folder", "writable", "free", "hard links", "clock"))
-    for folder in found:
-        section.rows.append(row(folder))
-        section.problems.extend(problems(folder))
+    for option, path in (("--results", results / "records"), ("--work", work), ("--cache", cache)):
+        look(section, option, path)
     return section
 
 
-def look(option: str, path: Path) -> Folder:
-    """Try a folder out with temporary files, and leave nothing behind. A missing folder is not made."""
-    place = path
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    there = place == path
+def look(section: Section, option: str, path: Path) -> None:
+    """Try a folder, or the nearest one above it that is there, with a temporary file; nothing is left behind."""
+    place = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    name, mend = f"{option} {path}", f"name another folder with {option}"
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as scratch:
             file = Path(scratch) / "file"
-            before = time.time()
             file.write_text("doctor")
-            skew = file.stat().st_mtime - (before + time.time()) / 2
-            return Folder(option, path, there, shutil.disk_usage(scratch).free / GIB, "", no_links(file), skew)
+            skew = file.stat().st_mtime - time.time()
+            free, unlinked = shutil.disk_usage(scratch).free / GIB, no_links(file)
     except OSError as error:
-        return Folder(option, path, there, error=error.strerror or type(error).__name__)
+        section.rows.append((option, str(path), f"no: {error.strerror}"))
+        section.broken.append(f"{name}: cannot be written ({error.strerror}); {mend}")
+        return
+    wrong = abs(skew) > SKEW_SECONDS
+    section.rows.append((option, str(path), "yes" if place == path else "yes, will be made", f"{free:.0f} GiB",
+                         f"no: {unlinked}" if unlinked else "yes", f"{skew:+.0f} s" if wrong else "as here"))
+    if unlinked and option != "--cache":  # packs are renamed into the cache
+        section.broken.append(f"{name}: hard links do not work there ({unlinked}), so no run can be claimed or "
+                              f"recorded; name a folder on another file system with {option}")
+    if wrong:
+        section.notes.append(f"{name}: file times there are {skew:+.0f} s from this machine's clock, so the age of "
+                             "claims and files misleads; have both clocks set by NTP")
+    if free < 1:
+        section.notes.append(f"{name}: only {free * 1024:.0f} MiB are free; make room, or {mend}")
 
 
 def no_links(file: Path) -> str:
@@ -67,72 +55,26 @@ def no_links(file: Path) -> str:
     other = file.with_name("link")
     try:
         os.link(file, other)
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    try:
         os.link(file, other)
     except FileExistsError:
         return ""
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return str(error.strerror)
     return "a name that is taken is given again"
-
-
-def row(folder: Folder) -> tuple[str, ...]:
-    """A folder's line."""
-    if folder.error:
-        return folder.option, str(folder.path), f"no: {folder.error}", "", "", ""
-    clock = f"{folder.skew:+.0f} s" if abs(folder.skew) > SKEW_SECONDS else "as here"
-    return (folder.option, str(folder.path), "yes" if folder.there else "yes, will be made", f"{folder.free:.0f} GiB",
-            f"no: {folder.no_links}" if folder.no_links else "yes", clock)
-
-
-def problems(folder: Folder) -> list[Problem]:
-    """What is wrong with a folder. The cache needs no links: packs are renamed into it."""
-    name = f"{folder.option} {folder.path}"
-    if folder.error:
-        return [Problem(f"{name}: cannot be written ({folder.error}); name another folder with {folder.option}")]
-    found = []
-    if folder.no_links and folder.option != "--cache":
-        found.append(Problem(f"{name}: hard links do not work there ({folder.no_links}), so no run can be claimed or "
-                             f"recorded; name a folder on another file system with {folder.option}"))
-    if abs(folder.skew) > SKEW_SECONDS:
-        found.append(Problem(f"{name}: file times there are {folder.skew:+.0f} s from this machine's clock, so the age "
-                             "of claims and files misleads; have both clocks set by NTP", needed=False))
-    if folder.free < LITTLE:
-        found.append(Problem(f"{name}: only {folder.free * 1024:.0f} MiB are free; make room, or name another folder "
-                             f"with {folder.option}", needed=False))
-    return found
 
 
 def tools() -> Section:
     """Slurm and LaTeX: neither is needed."""
-    section = Section("beside the suite")
-    if shutil.which("sbatch") is None:
-        section.rows.append(("Slurm", "sbatch not found: runs go to this machine"))
-    else:
-        version, problem = slurm()
-        section.rows.append(("Slurm", version or "sbatch found"))
-        if problem:
-            section.problems.append(Problem(problem, needed=False))
-    try:
-        section.rows.append(("submitit", metadata.version("submitit")))
-    except metadata.PackageNotFoundError:
-        section.problems.append(Problem("submitit is not installed, which Slurm needs: pip install -e .", needed=False))
-    latex = shutil.which("pdflatex")
-    section.rows.append(("LaTeX", f"pdflatex at {latex}" if latex else
-                         "pdflatex not found: tables can still be written, not compiled"))
+    section, latex = Section("beside the suite"), shutil.which("pdflatex")
+    slurm = "sbatch not found: runs go to this machine"
+    if shutil.which("sbatch"):
+        try:
+            slurm = subprocess.run(["sinfo", "--version"], capture_output=True, text=True, timeout=5,
+                                   check=True).stdout.strip()
+        except (OSError, subprocess.SubprocessError) as error:
+            slurm, reason = "sbatch found", str(getattr(error, "stderr", "") or error).strip().split("\n")[-1][:100]
+            section.notes.append(f"sbatch is here, but no cluster answers ({reason}): ask where the cluster's login "
+                                 "node is, or where its slurm.conf lies (SLURM_CONF)")
+    section.rows = [("Slurm", slurm), ("LaTeX", f"pdflatex at {latex}" if latex else
+                                       "pdflatex not found: tables can still be written, not compiled")]
     return section
-
-
-def slurm() -> tuple[str, str]:
-    """What ``sinfo --version`` says, and what is wrong with it."""
-    mend = "ask where the cluster's login node is, or where its slurm.conf lies (SLURM_CONF)"
-    try:
-        said = subprocess.run(["sinfo", "--version"], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return "", f"sbatch is here, but sinfo is not usable ({type(error).__name__}): {mend}"
-    if said.returncode:
-        reason = (said.stderr.strip().splitlines() or ["no message"])[-1]
-        return "", f"sbatch is here, but no cluster answers ({reason[:100]}): {mend}"
-    return said.stdout.strip(), ""

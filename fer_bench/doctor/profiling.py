@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from torch.profiler import ProfilerActivity, record_function
+from torch.profiler import record_function
 
 from fer_bench.engine.device import settle
 from fer_bench.engine.lane import Lane
@@ -29,6 +29,7 @@ from fer_bench.runs.worker import make_inputs
 
 PARTS = ("data", "forward", "backward", "optimiser", "evaluation", "rest")
 SECONDS, WARM_UP, TRACED = 8.0, 5, 6  # of measuring; steps before it; steps in the trace
+Operations = list[tuple[str, float]]  # name, seconds in all, the largest first
 
 
 class Stopwatch:
@@ -44,77 +45,63 @@ class Stopwatch:
         self.wait()
         start = time.perf_counter()
         self.inside.append(0.0)
-        with record_function(name):
-            yield
-            self.wait()
+        yield
+        self.wait()
         took = time.perf_counter() - start
         self.seconds[name] += took - self.inside.pop()
         self.inside[-1] += took
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Seconds of one epoch by part, and the share of it in which the device had nothing to do."""
-
-    title: str
-    faces: int
-    seconds: dict[str, float]
-    idle: float
-    operations: list[tuple[str, float]]  # name, seconds per step, the largest first
-    trace: Path
-
-    @property
-    def epoch(self) -> float:
-        """Seconds of an epoch with its evaluation."""
-        return sum(self.seconds.values())
-
-
 def show(plan: Plan, settings: Settings, say: Callable[[str], None]) -> None:
-    """Profile a run and print it."""
+    """Profile a run, its steps run eagerly, and print it."""
     say(f"profiling {plan.spec.title} on {settings.device}, about {SECONDS:.0f} s ...")
-    profile = measure(plan, settings, settings.store.run_folder(plan.spec.id) / "trace.json")
-    console = Console(width=None if Console().is_terminal else 100)
-    rate = profile.faces / (profile.epoch - profile.seconds["evaluation"])
-    console.print(f"{profile.title}: {profile.epoch:.2f} s an epoch with evaluation, {rate:.0f} images/s in training")
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("part", "s per epoch", "share"):
-        table.add_column(column, justify="left" if column == "part" else "right")
-    for part in PARTS:
-        table.add_row(part, f"{profile.seconds[part]:.3f}", f"{profile.seconds[part] / profile.epoch:.1%}")
-    table.add_row("idle", "", f"{profile.idle:.1%}")
-    console.print(table)
-    console.print("idle: share of the wall time in which the device did nothing, while nobody waited for it")
-    console.print("slowest operations, ms per step: " + ", ".join(f"{name} {1e3 * s:.2f}"
-                                                                 for name, s in profile.operations))
-    console.print(f"trace: {profile.trace} (open it at https://ui.perfetto.dev); no record was made", soft_wrap=True)
-
-
-def measure(plan: Plan, settings: Settings, trace: Path) -> Profile:
-    """Profile some steps of a run's first epoch, run eagerly, and one evaluation."""
-    device = torch.device(settings.device)
+    device, trace = torch.device(settings.device), settings.store.run_folder(plan.spec.id) / "trace.json"
     settle(device, plan.recipe.threads, plan.recipe.precision, plan.recipe.fast)
     lane = Lane(device)
     with lane.active():
-        inputs = make_inputs(plan)
-        trainer = Trainer(inputs, lane)
-        wait: Callable[[], None] = (lambda: torch.cuda.synchronize(device)) if device.type == "cuda" else (lambda: None)
-        steps = trainer.data.steps
-        begun = time.perf_counter()
-        trainer.begin(0)
-        begun = time.perf_counter() - begun
-        for step in range(min(WARM_UP, steps)):
-            trainer.advance(step)
-        watch = watched(trainer, wait)
-        done, wall = timed_steps(trainer, wait)
-        with watch("evaluation"):
-            trainer.predict("test")
-            trainer.diagnose()
-        per_epoch = {part: watch.seconds[part] * steps / done for part in PARTS[:4]}
-        per_epoch["data"] += begun
-        per_epoch["evaluation"] = watch.seconds["evaluation"]
-        per_epoch["rest"] = max(wall * steps / done + begun - sum(per_epoch[p] for p in PARTS[:4]), 0.0)
+        trainer = Trainer(make_inputs(plan), lane)
+        wait = partial(torch.get_device_module(device).synchronize, device)
+        seconds = epoch(trainer, wait)
         idle, operations = traced(trainer, trace, wait)
-    return Profile(plan.spec.title, len(trainer.data), per_epoch, idle, operations, trace)
+    whole = sum(seconds.values())
+    table = Table("part", box=box.SIMPLE_HEAD)
+    table.add_column("s per epoch", justify="right")
+    table.add_column("share", justify="right")
+    for part in PARTS:
+        table.add_row(part, f"{seconds[part]:.3f}", f"{seconds[part] / whole:.1%}")
+    table.add_row("idle", "", f"{idle:.1%}")
+    console = Console(width=None if Console().is_terminal else 100, markup=False)
+    console.print(f"{plan.spec.title}: {whole:.2f} s an epoch with evaluation, "
+                  f"{len(trainer.data) / (whole - seconds['evaluation']):.0f} images/s in training")
+    console.print(table)
+    console.print("idle: share of the wall time in which the device did nothing for this run")
+    console.print("slowest operations, ms per step: " + ", ".join(
+        f"{name[:60]} {1e3 * total / TRACED:.2f}" for name, total in operations[:6]))
+    console.print(f"trace: {trace} (open it at https://ui.perfetto.dev); no record was made", soft_wrap=True)
+
+
+def epoch(trainer: Trainer, wait: Callable[[], None]) -> dict[str, float]:
+    """Seconds of a run's first epoch and its evaluation by part, from some steps over and over."""
+    steps, start = trainer.data.steps, time.perf_counter()
+    trainer.begin(0)
+    begun = time.perf_counter() - start
+    for step in range(min(WARM_UP, steps)):
+        trainer.advance(step)
+    watch, done = watched(trainer, wait), 0
+    wait()
+    start = time.perf_counter()
+    while time.perf_counter() - start < SECONDS or done < 2:
+        trainer.advance(done % steps)
+        done += 1
+    wait()
+    wall = time.perf_counter() - start
+    with watch("evaluation"):
+        trainer.predict("test")
+        trainer.diagnose()
+    seconds = {part: watch.seconds[part] * steps / done for part in PARTS[:4]}
+    rest = max(wall * steps / done - sum(seconds.values()), 0.0)
+    seconds["data"] += begun
+    return {**seconds, "evaluation": watch.seconds["evaluation"], "rest": rest}
 
 
 def watched(trainer: Trainer, wait: Callable[[], None]) -> Stopwatch:
@@ -122,38 +109,32 @@ def watched(trainer: Trainer, wait: Callable[[], None]) -> Stopwatch:
     watch, view = Stopwatch(wait), trainer.data.view
 
     def timed_view(*which: Any) -> torch.Tensor:
-        with watch("data"):
+        with trainer.phase("data"):
             return view(*which)
 
     trainer.phase, trainer.data.view = watch, timed_view  # type: ignore[method-assign, assignment]
     return watch
 
 
-def timed_steps(trainer: Trainer, wait: Callable[[], None]) -> tuple[int, float]:
-    """Steps done in some seconds, over and over the same epoch, and the seconds."""
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < SECONDS or done < 2:
-        trainer.advance(done % trainer.data.steps)
-        done += 1
-    wait()
-    return done, time.perf_counter() - start
-
-
-def traced(trainer: Trainer, trace: Path, wait: Callable[[], None]) -> tuple[float, list[tuple[str, float]]]:
-    """Run a few steps under the profiler and write the trace; returns the idle share and the slowest operations."""
-    cuda = trainer.device.type == "cuda"
+def traced(trainer: Trainer, trace: Path, wait: Callable[[], None]) -> tuple[float, Operations]:
+    """Run a few steps under the profiler and write the trace; returns the idle share and the operations."""
     trainer.phase = record_function  # without waiting: what overlaps may overlap
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    start, used = time.perf_counter(), time.thread_time()
-    with torch.profiler.profile(activities=activities) as profiler:
+    with torch.profiler.profile() as profiler:  # of the processor, and of the GPU where there is one
+        start, used = time.perf_counter(), time.process_time()  # starting the profiler takes time, too
         for step in range(TRACED):
             trainer.advance(step % trainer.data.steps)
         wait()
-        wall, used = time.perf_counter() - start, time.thread_time() - used
+        wall, used = time.perf_counter() - start, time.process_time() - used
     trace.parent.mkdir(parents=True, exist_ok=True)
     profiler.export_chrome_trace(str(trace))
-    events: list[Any] = [e for e in profiler.key_averages() if e.key not in PARTS]
-    attribute = "self_device_time_total" if cuda else "self_cpu_time_total"
-    times = sorted(((event.key, getattr(event, attribute) / 1e6 / TRACED) for event in events), key=lambda x: -x[1])
-    busy = sum(seconds for _, seconds in times) * TRACED if cuda else used
-    return max(0.0, 1 - busy / wall), times[:6]
+    found = operations(profiler.key_averages(), trainer.device.type)
+    busy = sum(seconds for _, seconds in found) if trainer.device.type == "cuda" else used
+    return max(0.0, 1 - busy / wall), found
+
+
+def operations(events: Iterable[Any], kind: str) -> Operations:
+    """What ran on a kind of device. On a GPU those are its kernels and copies alone: the operation that launched one
+    has the same time once more, and so has every annotation around it."""
+    own = "self_cpu_time_total" if kind == "cpu" else "self_device_time_total"
+    return sorted(((event.key, getattr(event, own) / 1e6) for event in events
+                   if event.device_type.name == kind.upper() and not event.is_user_annotation), key=lambda x: -x[1])

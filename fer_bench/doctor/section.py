@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong, and its mend. needed: runs do not work, or cannot be trusted, until it is mended."""
-
-    text: str
-    needed: bool = True
-
-
 @dataclass
 class Section:
-    """A part of the report: a table, with a header if it has columns, then advice and problems."""
+    """A part of the report: a table, with a header if it has columns, then what is to be said about it.
+
+    notes: what is good to know. broken: what is wrong and its mend; runs do not work until it is mended.
+    """
 
     title: str
     rows: list[tuple[str, ...]] = field(default_factory=list)
     columns: tuple[str, ...] = ()
-    advice: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 def first_line(error: BaseException) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 from cases import CASES
 from tinydata import tiny_trainer
 from torch import nn
+from torch.autograd import DeviceType
 
 from fer_bench.cli import main
 from fer_bench.doctor import profiling
-from fer_bench.doctor.profiling import PARTS, Stopwatch, watched
+from fer_bench.doctor.profiling import PARTS, Stopwatch, operations, traced, watched
 from fer_bench.engine.lane import compiled_loss, plain_loss
 from fer_bench.method import Method
 
@@ -42,6 +44,29 @@ def test_inner_parts_are_not_counted_twice():
         with watch("data"):
             time.sleep(0.05)
     assert 0.05 <= watch.seconds["data"] < 0.07 and 0.02 <= watch.seconds["forward"] < 0.04
+
+
+def test_a_kernel_is_counted_once():
+    """What torch's profiler gives for one operation that launched two kernels, under an annotation of ours."""
+    def event(key: str, kind: str, device: float, cpu: float, annotation: bool = False) -> SimpleNamespace:
+        return SimpleNamespace(key=key, device_type=getattr(DeviceType, kind), self_device_time_total=device,
+                               self_cpu_time_total=cpu, is_user_annotation=annotation)
+
+    events = [event("aten::conv", "CPU", 3e6, 1e6), event("small", "CUDA", 1e6, 0), event("large", "CUDA", 2e6, 0),
+              event("forward", "CPU", 0, 4e6, True), event("forward", "CUDA", 3e6, 0, True)]
+    assert operations(events, "cuda") == [("large", 2.0), ("small", 1.0)]
+    assert operations(events, "cpu") == [("aten::conv", 1.0)]
+
+
+def test_a_trace_names_operations_and_no_part(tmp_path):
+    trainer, waits = tiny_trainer(Looks), []
+    watched(trainer, lambda: waits.append(1))
+    trainer.begin(0)
+    waits.clear()
+    idle, found = traced(trainer, tmp_path / "trace.json", lambda: waits.append(1))
+    names = {name for name, _ in found}
+    assert 0 <= idle < 1 and "aten::convolution_backward" in names and not names & {*PARTS, "Optimizer.step#Adam.step"}
+    assert len(waits) == 1, "only when all is done: what overlaps may overlap"
 
 
 class Looks(Method):
