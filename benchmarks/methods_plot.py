@@ -8,12 +8,10 @@ Differences are paired: a run minus the run of cross-entropy with the same seed.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common.tools import parser
 
 from fer_bench.errors import UserError
 from fer_bench.runs.store import read_records
@@ -49,15 +47,12 @@ def paired_gains(results: Path, protocols: list[str], base: str) -> pd.DataFrame
 
 def plot(gains: pd.DataFrame, protocols: list[str], base: str, path: Path) -> None:
     """Write one panel a protocol to ``path``; methods are sorted by their mean gain over the panels."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     means = gains.groupby(["method", "protocol"])["gain"].mean().unstack()
     names = list(means.mean(axis=1).sort_values(ascending=False).index)
-    figure, axes = pyplot.subplots(1, len(protocols), figsize=(2 + 2.6 * len(protocols), 1.4 + 0.2 * len(names)),
-                                   sharey=True, squeeze=False, layout="constrained")
+    figure = Figure(figsize=(2 + 2.6 * len(protocols), 1.4 + 0.2 * len(names)), layout="constrained")
+    axes = figure.subplots(1, len(protocols), sharey=True, squeeze=False)
     for axis, protocol in zip(axes[0], protocols, strict=True):
         draw(axis, gains[gains["protocol"] == protocol], names)
         axis.set_title(protocol, fontsize=10)
@@ -66,7 +61,6 @@ def plot(gains: pd.DataFrame, protocols: list[str], base: str, path: Path) -> No
     figure.supxlabel(f"points of mean accuracy above {base} with the same seed (mean; grey: each seed; "
                      "arrows: further left)", fontsize=9)
     figure.savefig(path, dpi=120)
-    pyplot.close(figure)
 
 
 def draw(axis: Any, gains: pd.DataFrame, names: list[str], lowest: float = -15.0) -> None:
@@ -90,19 +84,20 @@ def draw(axis: Any, gains: pd.DataFrame, names: list[str], lowest: float = -15.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=Path("results/methods"), help="folder of records")
-    parser.add_argument("--protocols", default=PROTOCOLS, help="panels, with commas")
-    parser.add_argument("--base", default="ce", help="the method that the others are compared with")
-    parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
-    given = parser.parse_args()
+    """Draw what the command line says."""
+    made = parser(__doc__)
+    made.add_argument("--results", type=Path, default=Path("results/methods"), help="folder of records")
+    made.add_argument("--protocols", default=PROTOCOLS, help="panels, with commas")
+    made.add_argument("--base", default="ce", help="the method that the others are compared with")
+    made.add_argument("--out", type=Path, required=True, help="the PNG to write")
+    given = made.parse_args()
     protocols = given.protocols.split(",")
     try:
         if given.out.suffix != ".png" or not given.out.parent.is_dir():
             raise UserError(f"--out {given.out}: expected a name that ends in .png, in a folder that exists")
         plot(paired_gains(given.results, protocols, given.base), protocols, given.base, given.out)
     except UserError as error:
-        parser.exit(2, f"error: {error}\n")
+        made.exit(2, f"error: {error}\n")
     print(given.out)
 
 
