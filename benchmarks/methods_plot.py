@@ -1,6 +1,6 @@
 """What each method gains over cross-entropy: mean accuracy, protocol beside protocol, with every seed to be seen.
 
-    python benchmarks/methods_plot.py --results results/methods --out docs/images/methods.png
+    python benchmarks/methods_plot.py --results results/drawn-faces --out docs/images/methods.png
     python benchmarks/methods_plot.py --protocols noise30,noise40 --out noise.png
 
 Differences are paired: a run minus the run of cross-entropy with the same seed. Needs matplotlib (in .[test]).
@@ -86,7 +86,7 @@ def draw(axis: Any, gains: pd.DataFrame, names: list[str], lowest: float = -15.0
 def main() -> None:
     """Draw what the command line says."""
     made = parser(__doc__)
-    made.add_argument("--results", type=Path, default=Path("results/methods"), help="folder of records")
+    made.add_argument("--results", type=Path, default=Path("results/drawn-faces"), help="folder of records")
     made.add_argument("--protocols", default=PROTOCOLS, help="panels, with commas")
     made.add_argument("--base", default="ce", help="the method that the others are compared with")
     made.add_argument("--out", type=Path, required=True, help="the PNG to write")

@@ -1,6 +1,6 @@
 """How hard the dataset ``synthetic`` is: logistic regression, and cross-entropy on clean and on noisy labels.
 
-    python benchmarks/synthetic_hardness.py    # six minutes; writes benchmarks/results/synthetic_hardness.json
+    python benchmarks/synthetic_hardness.py    # about three minutes; writes benchmarks/results/synthetic_hardness.json
 """
 
 import math

@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
         words = ["run", *words]
+    # For --threads N, and before torch is loaded: threads that wait for each other shall sleep after a short while.
+    # Torch's default, spinning, leaves a tenth of the speed on a busy machine (docs/speed.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     gc.disable()  # the million objects that imports make are here to stay: looking through them takes a second of the
     # start and of the end; ``worker.work`` turns it on again
     with one_line_errors():

@@ -71,7 +71,7 @@ def profile(request: Request, settings: Settings, say: Say) -> None:
     """Show where the time of each method's first run goes; no record is made."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "3")  # the profiler's own messages; it reads this when torch is imported
     from fer_bench.doctor import profiling
-    from fer_bench.runs.worker import loadable
+    from fer_bench.runs.check import loadable
 
     plans = loadable(list({plan.label: plan for plan in reversed(make_plans(request, say))}.values())[::-1], say)
     settings = resolve(replace(settings, jobs=1), plans)

@@ -54,7 +54,7 @@ def table(
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"
-                            "run_bench.py list methods --markdown --results results/methods")
+                            "run_bench.py list methods --markdown --results results/drawn-faces")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
     markdown: Annotated[bool, typer.Option("--markdown", help="Methods only: as docs/methods.md.")] = False,

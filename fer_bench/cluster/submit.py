@@ -48,7 +48,7 @@ def submit_plans(request: Request, plans: list[Plan], settings: Settings, array:
         say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
         return 1 if states["failed"] else 0
     if request.plugins or request.weights not in ("none", "imagenet"):  # what is the user's own is tried here first
-        from fer_bench.runs.worker import check_networks, loadable
+        from fer_bench.runs.check import check_networks, loadable
 
         check_networks(loadable(waiting, say))
     number = submit(request, waiting, settings, array, say, retry)

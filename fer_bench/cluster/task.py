@@ -50,8 +50,9 @@ class Task(submitit.helpers.Checkpointable):
 
     def __call__(self) -> dict[str, int]:
         """Work until the list is walked or the time is over; returns how many runs ended in which way."""
+        from fer_bench.runs.check import check_networks, loadable
         from fer_bench.runs.progress import Display
-        from fer_bench.runs.worker import check_networks, loadable, work
+        from fer_bench.runs.worker import work
 
         after_fork_ignore_the_signal()
         self.see_gpus()

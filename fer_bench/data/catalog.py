@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_bench.data.official import PER_CLASS, TOTALS
 from fer_bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -34,16 +33,6 @@ class DatasetInfo:
     needs_root: bool
     source: str
     reader: str = ""  # module of fer_bench.data
-
-    @property
-    def totals(self) -> dict[str, int] | None:
-        """Official number of images per split, where known."""
-        return TOTALS.get(self.name)
-
-    @property
-    def per_class(self) -> dict[str, tuple[int, ...]] | None:
-        """Official number of images per split and class, where known."""
-        return PER_CLASS.get(self.name)
 
 
 _FERPLUS_SOURCE = "fer2013.csv from Kaggle's FER challenge, fer2013new.csv from github.com/microsoft/FERPlus"

@@ -53,11 +53,6 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
             "cost": cost(trainer, seconds)}
 
 
-def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None]) -> Row:
-    """``fitting`` without the pauses."""
-    return finish(fitting(inputs, lane, folder, report, warn))
-
-
 def finish(steps: Generator[None, None, Row]) -> Row:
     """Run a generator to its end; returns what it returns."""
     while True:

@@ -35,7 +35,6 @@ class MethodInfo:
     paper: str
     year: int
     family: str
-    summary: str
     parameters: dict[str, Parameter] = field(default_factory=dict)
     paper_recipe: dict[str, Any] = field(default_factory=dict)
     not_capturable: str = ""
@@ -101,7 +100,7 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
                 raise UserError(f"{path}: preset of '{name}' names '{key}': {near(key, parameters)}")
         own = {k: Parameter(preset.get(k, p.default), p.kind, p.choices) for k, p in parameters.items()}
         infos.append(MethodInfo(str(name), path, node.name, given.get("paper", ""), given.get("year", 0),
-                                given.get("family", "other"), module_doc.split("\n")[0], own, recipe, reason,
+                                given.get("family", "other"), own, recipe, reason,
                                 tuple(given.get("needs", ())), float(given.get("passes", 1)), module_doc,
                                 tuple(given.get("history", ()))))
     return infos

@@ -12,8 +12,9 @@ from fer_bench.tables.stats import mean
 
 HEAD = """# Methods
 
-Made from the sources in `methods/`, `results/published.csv` (verified rows only) and the records in `results/methods`
-by `python run_bench.py list methods --markdown --results results/methods`; edit those, not this page.
+Made from the sources in `methods/`, `results/published.csv` (verified rows only) and the records in
+`results/drawn-faces` by `python run_bench.py list methods --markdown --results results/drawn-faces`; edit those, not
+this page.
 
 *Passes*: what training costs for each face, in forward passes of one network, heads included; records and tables add
 those of an epoch's sweeps over the training set, two for each face where two networks look at it. *Published*: accuracy

@@ -15,9 +15,9 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     """Hand the plans to workers and show their progress; returns how many ended in which way."""
     from rich.console import Console
 
+    from fer_bench.runs.check import check_networks, loadable
     from fer_bench.runs.dispatch import run_plans, stop_on_terminate
     from fer_bench.runs.progress import Display
-    from fer_bench.runs.worker import check_networks, loadable
 
     usable = loadable(plans, say)
     settings = resolve(settings, usable)

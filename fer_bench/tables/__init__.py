@@ -28,14 +28,8 @@ __all__ += ["fill_commands", "make_table", "make_tables", "render", "select_reco
 Job = tuple[tuple[str, ...], ...]  # methods, protocols, datasets, seeds, further words of one command
 
 
-def make_table(
-    records: Sequence[Record],
-    layout: str,
-    *,
-    select: str = "last",
-    baseline: str = "ce",
-    published: bool = False,
-) -> Table:
+def make_table(records: Sequence[Record], layout: str, *, select: str = "last", baseline: str = "ce",
+               published: bool = False) -> Table:
     """One table of the records that the layout has a place for.
 
     `select`: the epoch, last, best (on the test set) or val. `baseline`: the label that gains are over.
@@ -63,14 +57,7 @@ def make_table(
     return Table(plan.title, layout, select, plan.lead, columns, tuple(sections), notes, missing)
 
 
-def make_tables(
-    records: Sequence[Record],
-    layout: str,
-    *,
-    select: str = "last",
-    baseline: str = "ce",
-    published: bool = False,
-) -> list[Table]:
+def make_tables(records: Sequence[Record], layout: str, **how: Any) -> list[Table]:
     """Like `make_table`, but one table for each dataset and protocol where the layout holds only one."""
     groups = [list(records)]
     if _layout(layout).split and records:
@@ -79,7 +66,6 @@ def make_tables(
             [record for record in records if (dataset_of(record), protocol_of(record)) == pair]
             for pair in sorted(pairs, key=lambda pair: [natural(name) for name in pair])
         ]
-    how: dict[str, Any] = {"select": select, "baseline": baseline, "published": published}
     return [make_table(group, layout, **how) for group in groups]
 
 

@@ -15,6 +15,7 @@ from fer_bench.library.methods import methods
 from fer_bench.library.versions import ENGINE_HISTORY
 from fer_bench.tables.model import Record
 
+Names = Collection[str] | None  # what to keep; None keeps all
 
 def dataset_of(record: Record) -> str:
     """The dataset's name, as ``--dataset`` takes it."""
@@ -34,7 +35,7 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 @dataclass(frozen=True)
 class Version:
-    """One thing of a run that must not change within a table, such as (version of the engine, "", 2)."""
+    """One thing of a run that must not change within a table, such as (the engine, "", 2)."""
 
     kind: str
     of: str  # the method, protocol or dataset that it belongs to; "" for the engine
@@ -53,8 +54,8 @@ def versions(record: Record) -> Iterator[Version]:
     """Everything of a record that a table must not mix. On track `paper` a recipe belongs to its method."""
     spec = record["spec"]
     label, dataset, recipe = record["label"], dataset_of(record), spec["recipe"]
-    yield Version("version of the engine", "", declared("engine", spec["code"]["engine"]))
-    yield Version("version of method", label, declared(label, spec["code"]["method"]))
+    yield Version("the engine", "", declared("engine", spec["code"]["engine"]))
+    yield Version("method", label, declared(label, spec["code"]["method"]))
     digest, text = _digest(spec["method"]["parameters"])
     yield Version("hyper-parameters of method", label, digest, content=text)
     digest, text = _digest({key: value for key, value in spec["protocol"].items() if key != "title"})
@@ -126,18 +127,9 @@ def _changes(ordered: Sequence[Version]) -> str:
     return f"; they differ in {', '.join(changed)}"
 
 
-def select_records(
-    records: Iterable[Record],
-    *,
-    methods: Collection[str] | None = None,
-    protocols: Collection[str] | None = None,
-    datasets: Collection[str] | None = None,
-    recipe: str | None = None,
-    weights: str | None = None,
-    track: str | None = None,
-    seeds: Collection[int] | None = None,
-    code: str | Collection[str] | None = None,
-) -> list[Record]:
+def select_records(records: Iterable[Record], *, methods: Names = None, protocols: Names = None, datasets: Names = None,
+                   recipe: str | None = None, weights: str | None = None, track: str | None = None,
+                   seeds: Collection[int] | None = None, code: str | Names = None) -> list[Record]:
     """The records that pass every filter; None lets all pass.
 
     `methods` takes names ("nla": all its variants) and labels ("nla jsd=sum": that one). `weights` and `code`
@@ -163,12 +155,8 @@ def select_records(
     return kept
 
 
-def _among(
-    kind: str,
-    records: list[Record],
-    wanted: Collection[str] | Collection[int] | None,
-    names: Callable[[Record], set[Any]],
-) -> list[Record]:
+def _among(kind: str, records: list[Record], wanted: Names | Collection[int],
+           names: Callable[[Record], set[Any]]) -> list[Record]:
     """The records that have one of the wanted names; no wish lets all pass."""
     if not wanted or not records:
         return records
@@ -187,8 +175,5 @@ def _of_code(records: list[Record], prefix: str) -> list[Record]:
     chosen = {(v.kind, v.of) for each in found.values() for v in each if wanted(v)}
     if records and not chosen:
         raise unknown("version", prefix, {v.hash for each in found.values() for v in each})
-    return [
-        record
-        for record in records
-        if all(wanted(v) for v in found[id(record)] if (v.kind, v.of) in chosen)
-    ]
+    return [record for record in records
+            if all(wanted(v) for v in found[id(record)] if (v.kind, v.of) in chosen)]

@@ -82,17 +82,7 @@ def _csv_line(label: str, cell: Cell, select: str, source: str) -> list[str]:
     count = "" if cell.n is None else str(cell.n)
     where = [cell.dataset, cell.protocol, label, cell.metric]
     chosen = "" if source else select
-    return [
-        *where,
-        count,
-        _percent(cell.value),
-        _percent(cell.std),
-        chosen,
-        gap,
-        p,
-        _percent(cell.gain),
-        source,
-    ]
+    return [*where, count, _percent(cell.value), _percent(cell.std), chosen, gap, p, _percent(cell.gain), source]
 
 
 def _percent(value: float | None) -> str:

@@ -49,7 +49,7 @@ def test_command(command, stranger, capsys):
     assert words[:2] == ["python", "run_bench.py"]
     words = words[2:]
     if words[0].startswith("--"):
-        words += ["--threads", "1", "--set-recipe", "epochs=1"]
+        words += ["--set-recipe", "epochs=1"]
         if "--data-root" in words:
             words += ["--set-recipe", "image_size=32"]
         if "--seeds" in words:
@@ -57,8 +57,8 @@ def test_command(command, stranger, capsys):
         words = ["ce,focal" if word == "all" else word for word in words if word not in ("--jobs", "2")]
     if words[0] == "table":
         if "--results" not in words:
-            words += ["--results", "results/reference"]  # a stranger would have run something before
-        words = [str(ROOT / word) if word == "results/reference" else word for word in words]
+            words += ["--results", "results/drawn-faces"]  # a stranger would have run something before
+        words = [str(ROOT / word) if word == "results/drawn-faces" else word for word in words]
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 0, capsys.readouterr().err

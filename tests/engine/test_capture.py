@@ -8,12 +8,11 @@ import pytest
 import torch
 from cases import CASES
 from tape import NotCapturable, Tape, record
-from tinydata import CPU, make_faces, outcome, reference, tiny_data, tiny_inputs
+from tinydata import CPU, fit, make_faces, outcome, reference, tiny_data, tiny_inputs
 from torch import nn
 
 from fer_bench.engine.capture import Captured, same_but_values, snapshot, take_over
 from fer_bench.engine.device import settle
-from fer_bench.engine.fit import fit
 from fer_bench.engine.lane import Lane
 from fer_bench.method import Method
 from fer_bench.protocols.prepare import Prepared

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tinydata import fit
 from tinyfolder import CLASSES, pattern
 
 from fer_bench.engine import checkpoint
-from fer_bench.engine.fit import fit
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.optim import lr_factor, make_optimiser, set_lr
 from fer_bench.engine.trainer import Inputs, NotFinite, Trainer, build_method

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
-from tinydata import outcome, tiny_data, tiny_inputs
+from tinydata import fit, outcome, tiny_data, tiny_inputs
 
 from fer_bench.engine.augment import augment_batch, draw_view
 from fer_bench.engine.device import settle
-from fer_bench.engine.fit import fit, fitting
+from fer_bench.engine.fit import fitting
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.pixels import Pixels
 from fer_bench.engine.resize import resize

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import golden
 import pytest
-from mutants_of_formulas import ENGINE, METHODS
+from mutants_of_formulas import ENGINE, METHODS, SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
 MUTANTS = [(f"methods/{name}.py", old, new, f"methods/{case}") for name, old, new, case in METHODS]
@@ -25,8 +26,8 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run(folder: Path, case: str, pipe: Any) -> None:
-    """In a child: where a golden run of the suite in ``folder`` leaves its file, as on a machine of another kind."""
+def run(folder: Path, case: str, exact: bool, pipe: Any) -> None:
+    """In a child: where a golden run of the suite in ``folder`` leaves its file, by its bits or by the tolerance."""
     places = [str(folder), str(folder / "tests" / "support")]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
@@ -35,13 +36,13 @@ def run(folder: Path, case: str, pipe: Any) -> None:
     sys.path[:] = places + [place for place in sys.path if not place.startswith(str(ROOT))]
     import golden
 
-    pipe.send(golden.difference(case, golden.cases()[case](), exact=False))
+    pipe.send(golden.difference(case, golden.cases()[case](), exact))
 
 
-def left(folder: Path, case: str) -> str:
-    """What ``run`` says."""
+def left(folder: Path, case: str, exact: bool = False) -> str:
+    """What ``run`` says; without ``exact`` as on a machine of another kind."""
     here, there = multiprocessing.Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=run, args=(folder, case, there))
+    child = multiprocessing.get_context("fork").Process(target=run, args=(folder, case, exact, there))
     child.start()
     there.close()
     try:
@@ -52,18 +53,35 @@ def left(folder: Path, case: str) -> str:
         child.join()
 
 
-@pytest.mark.parametrize(("file", "old", "new", "case"), MUTANTS, ids=lambda part: part[:30])
-def test_a_changed_formula_is_noticed(copy, file, old, new, case):
-    path = copy / file
+def mutated(folder: Path, file: str, old: str, new: str, case: str, exact: bool) -> str:
+    """What ``left`` says of a suite with one change."""
+    path = folder / file
     text = path.read_text()
     assert text.count(old) == 1, f"{file} has '{old}' {text.count(old)} times"
     try:
         path.write_text(text.replace(old, new))
-        found = left(copy, case)
+        return left(folder, case, exact)
     finally:
         path.write_text(text)
-    assert found and found != "it does not run", f"{file}: {new!r} instead of {old!r} goes unnoticed by {case}"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant[3]} {mutant[2][:30]}")
+def test_a_changed_formula_is_noticed_on_any_machine(copy, mutant):
+    found = mutated(copy, *mutant, exact=False)
+    assert found and found != "it does not run", f"{mutant[2]!r} instead of {mutant[1]!r} goes unnoticed"
+
+
+@pytest.mark.parametrize("mutant", SMALL, ids=lambda mutant: f"{mutant[3]} {mutant[2][:30]}")
+def test_a_small_change_is_noticed_by_its_bits(copy, mutant):
+    if golden.kept(mutant[3])["made"] != golden.here():
+        pytest.skip("the golden files were made on another kind of machine, or with another torch")
+    found = mutated(copy, *mutant, exact=True)
+    assert found and found != "it does not run", f"{mutant[2]!r} instead of {mutant[1]!r} goes unnoticed"
 
 
 def test_an_unchanged_copy_is_not_noticed(copy):
     assert [left(copy, case) for case in ("methods/nla", "engine/flip", "engine/labels")] == ["", "", ""]
+
+
+def test_there_are_forty_at_least():
+    assert len(MUTANTS) >= 60

@@ -69,7 +69,7 @@ def test_the_promised_methods_are_there():
 
 def test_every_method_names_paper_year_and_family():
     for name, info in methods()[0].items():
-        assert info.paper and info.family in FAMILIES and info.summary, name
+        assert info.paper and info.family in FAMILIES and info.doc, name
         assert info.year > 1980 or name == "man", "its repository names no year"
 
 

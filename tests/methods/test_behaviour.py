@@ -1,6 +1,6 @@
 """What methods are for, shown on the synthetic faces with the quick recipe: minutes of training, so slow.
 
-The committed records (results/methods) hold more seeds and every method; docs/methods.md says who does not help.
+The committed records (results/drawn-faces) hold more seeds and every method; docs/methods.md says who does not help.
 """
 
 from __future__ import annotations

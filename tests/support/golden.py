@@ -28,7 +28,7 @@ from fer_bench.protocols.protocol import Augment, load_protocol
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 # Of |found - kept| against 1 + |kept|, by the kind of case. With the instructions of AVX2 or SSE4.1 in the place of
-# AVX-512, and on two threads, the runs stay below half of it (docs/decisions.md).
+# AVX-512 the runs stay below half of it (docs/decisions.md).
 TOLERANCE = {"methods": 2e-3, "engine": 1e-2}
 SLOW = 5e-4  # a tenth of the quick recipe's learning rate: rounding grows with every step, and more at a high rate
 Numbers = Iterator[tuple[str, list[float]]]

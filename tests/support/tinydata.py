@@ -18,7 +18,7 @@ from torch import Tensor
 from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.device import settle
 from fer_bench.engine.evaluate import Evaluation
-from fer_bench.engine.fit import finish, fit
+from fer_bench.engine.fit import finish, fitting
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.pixels import Pixels
@@ -76,6 +76,11 @@ def tiny_trainer(method: Any, parameters: dict[str, Any] | None = None, **change
     """A method built as in a run, with its data and optimiser, before the first epoch."""
     settle(CPU, 1, "fp32")
     return Trainer(tiny_inputs(method, parameters, **changes), Lane(CPU))
+
+
+def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None]) -> Row:
+    """``fitting`` without the pauses."""
+    return finish(fitting(inputs, lane, folder, report, warn))
 
 
 def tiny_run(inputs: Inputs, folder: Path | None = None, report: Callable[[Row], None] = lambda row: None,

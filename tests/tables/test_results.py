@@ -1,5 +1,6 @@
-"""The reference results in the repository: records are whole, and the tables are made of them and nothing else."""
+"""The runs in the repository: whole records of one version, and the tables are made of them and nothing else."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -7,48 +8,64 @@ import pytest
 
 from fer_bench.data.drawn.synthetic import load
 from fer_bench.engine.metrics import confusion_matrix
+from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.registry import methods
 from fer_bench.runs.spec import run_id
 from fer_bench.runs.store import read_records
 from fer_bench.tables import write_tables
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-METHODS = ("ce", "focal", "scn", "nla")
-PROTOCOLS = ("clean", "noise10", "noise20", "noise30", "imb20", "imb50", "imb100")
-
-
-TABLES = {"reference": RESULTS / "tables", "methods": RESULTS / "methods" / "tables"}
-
-
-@pytest.fixture(scope="module", params=TABLES)
-def folder(request):
-    return request.param
+KINDS = {"clean": "clean", "noise30": "noise", "noise40": "noise", "imb50": "imbalance", "imb100": "imbalance",
+         "noise30-imb50": "both"}
+GRID = ("clean", "noise30", "imb50", "noise30-imb50")
 
 
 @pytest.fixture(scope="module")
-def records(folder):
+def records():
     problems = []
-    found = read_records(RESULTS / folder, problems.append)
+    found = read_records(RESULTS / "drawn-faces", problems.append)
     assert found and not problems
     return found
 
 
+def test_one_folder_of_records_remains():
+    assert [path.parent.name for path in RESULTS.glob("*/records") if path.parent.name != "records"] == ["drawn-faces"]
+
+
 def test_ids_are_hashes_of_the_specs(records):
-    every = [*records, *read_records(RESULTS / "nla-options")]
-    assert len(every) > len(records) and [r["id"] for r in every] == [run_id(r["spec"]) for r in every]
+    assert [r["id"] for r in records] == [run_id(r["spec"]) for r in records]
 
 
-def test_reference_grid_is_complete():
-    have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in read_records(RESULTS / "reference")
-            if r["spec"]["dataset"]["name"] == "synthetic"}
-    assert {(m, p, s) for m in METHODS for p in PROTOCOLS for s in range(5)} <= have
+def test_all_are_of_the_declared_versions(records):
+    found = methods()[0]
+    for record in records:
+        name = record["spec"]["method"]["name"]
+        assert record["spec"]["code"] == {"method": found[name].version, "engine": ENGINE_VERSION}, name
 
 
-def test_every_method_of_the_library_has_three_seeds():
-    have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in read_records(RESULTS / "methods")}
-    grid = ("clean", "noise30", "imb50", "noise30-imb50")
-    missing = {(m, p, s) for m in methods()[0] for p in grid for s in range(3)} - have
-    command = f"--results results/methods --method all --protocol {','.join(grid)} --seeds 3"
+@pytest.fixture(scope="module")
+def carried():
+    """What became of each record of before declared versions."""
+    with (RESULTS / "drawn-faces" / "carried.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_was_carried_over_says_what_it_was_and_was_repeated(records, carried):
+    """Its own kind of protocol was repeated bit for bit for its method, with at least one seed."""
+    rows = {row["id"]: row for row in carried if row["id"]}
+    found = {r["id"]: r for r in records if "was" in r}
+    assert found.keys() == rows.keys()
+    repeated = {(row["method"], KINDS[row["protocol"]]) for row in carried if row["repeated_bit_for_bit"] == "yes"}
+    for run, record in found.items():
+        assert record["was"]["id"] == rows[run]["id_before"] and len(record["was"]["code"]["engine"]) == 12
+        assert (record["label"], KINDS[record["spec"]["protocol"]["name"]]) in repeated
+
+
+def test_every_method_of_the_library_has_three_seeds_or_is_said_to_be_run_again(records, carried):
+    have = {(r["label"], r["spec"]["protocol"]["name"], r["spec"]["seed"]) for r in records}
+    open_runs = {(row["method"], row["protocol"], int(row["seed"])) for row in carried if not row["id"]}
+    missing = {(m, p, s) for m in methods()[0] for p in GRID for s in range(3)} - have - open_runs
+    command = f"--results results/drawn-faces --method all --protocol {','.join(GRID)} --seeds 3"
     assert not missing, f"run: python run_bench.py {command}"
 
 
@@ -56,8 +73,6 @@ def test_numbers_follow_from_the_stored_predictions(records):
     labels = load()
     test = labels.labels[labels.split == "test"]
     for record in records:
-        if record["spec"]["dataset"]["name"] != "synthetic":
-            continue
         confusion = confusion_matrix(test, np.array(record["result"]["predictions"]), 7)
         assert confusion.tolist() == record["result"]["confusion"]
         assert record["result"]["last"]["overall"] == confusion.trace() / len(test)
@@ -65,14 +80,13 @@ def test_numbers_follow_from_the_stored_predictions(records):
 
 
 def test_the_embedded_faces_tell_methods_apart(records):
-    ce = [r for r in records if r["label"] == "ce" and r["spec"]["dataset"]["name"] == "synthetic"]
-    mean = {p: np.mean([r["result"]["last"]["mean"] for r in ce if r["spec"]["protocol"]["name"] == p])
-            for p in ("clean", "noise30")}
+    mean = {p: np.mean([r["result"]["last"]["mean"] for r in records
+                        if r["label"] == "ce" and r["spec"]["protocol"]["name"] == p]) for p in ("clean", "noise30")}
     assert 0.80 <= mean["clean"] <= 0.93
     assert mean["clean"] - mean["noise30"] >= 0.05
 
 
-def test_tables_are_made_from_the_records(folder, records, tmp_path):
+def test_tables_are_made_from_the_records(records, tmp_path):
     written = {path.name: path.read_bytes() for path in write_tables(records, tmp_path)}
-    committed = {path.name: path.read_bytes() for path in TABLES[folder].iterdir()}
+    committed = {path.name: path.read_bytes() for path in (RESULTS / "tables").iterdir()}
     assert written == committed

@@ -21,7 +21,7 @@ from fer_bench.tables import (
 
 MIXTURES = [
     ("code.engine", "f0f0f0f0f0f0", ": e0e0e0e0e0e0 (2 runs), f0f0f0f0f0f0 (1 run); choose one with --code"),
-    ("code.method", "abcabcabcabc", "version of method 'ce': "),
+    ("code.method", "abcabcabcabc", "versions of method 'ce': "),
     ("method.parameters", {"alpha": 2}, "hyper-parameters of method 'ce'"),
     ("protocol.validation", 0.1, "they differ in validation (0.0, 0.1); choose one with --code HASH"),
     ("dataset.fingerprint", "ab" * 32, "fingerprint of dataset 'synthetic'"),
@@ -64,6 +64,22 @@ def test_code_picks_a_version_and_leaves_other_methods_alone() -> None:
     assert select_records([old, new], code=f"abcabc,{ours}") == [new]
     with pytest.raises(UserError, match="unknown version '777'"):
         select_records([old], code="777")
+
+
+def test_declared_versions_are_told_apart_by_a_number_and_a_sentence(monkeypatch) -> None:
+    from fer_bench.tables import records as module
+
+    one, two = (changed(record(seed=seed), "code.engine", seed + 1) for seed in (0, 1))
+    monkeypatch.setattr(module, "ENGINE_HISTORY", ("sums in float64",))
+    with pytest.raises(UserError) as caught:
+        check_versions([one, two])
+    assert str(caught.value) == ("the table would mix versions of the engine: engine=1 (1 run), engine=2 "
+                                 "(1 run; sums in float64); choose one with --code engine=2")
+    assert select_records([one, two], code="engine=2") == [two]
+    method = changed(one, "code.method", 12)
+    assert select_records([method, changed(one, "code.method", 1)], code="ce=1") == [changed(one, "code.method", 1)]
+    with pytest.raises(UserError, match="unknown version 'engine=3': did you mean engine="):
+        select_records([one, two], code="engine=3")
 
 
 def test_select_records_filters() -> None:

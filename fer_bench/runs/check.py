@@ -1,0 +1,59 @@
+"""What is tried before the first run starts: every method is imported, every network built and sent an image."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from fer_bench.errors import UserError
+from fer_bench.library.methods import load_class
+from fer_bench.protocols.protocol import Recipe
+from fer_bench.runs.plan import Plan
+from fer_bench.runs.worker import maker
+
+
+def loadable(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
+    """The plans whose method can be imported; the others are said. Raises UserError when none is left."""
+    broken: dict[str, str] = {}
+    for plan in {p.method.name: p for p in plans}.values():
+        try:
+            cls = load_class(plan.method)
+            if not (isinstance(cls, type) and issubclass(cls, nn.Module) and hasattr(cls, "loss")):
+                raise UserError(f"{plan.method.file}: {plan.method.class_name} is no Method; derive it from "
+                                "fer_bench.method.Method and give it a loss")
+        except UserError as error:
+            broken[plan.method.name] = " ".join(str(error).split())
+    usable = [plan for plan in plans if plan.method.name not in broken]
+    if not usable:
+        raise UserError(" | ".join(broken.values()))
+    for line in broken.values():
+        say(f"error: {line}")
+    return usable
+
+
+def check_networks(plans: list[Plan]) -> None:
+    """Build every network, with its checkpoint, once before the first run. Raises UserError."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.serialization")
+    for plan in {(p.recipe.backbone, p.recipe.colour): p for p in plans}.values():
+        make = maker(plan.recipe.backbone, plan.recipe.colour, len(plan.spec.content["dataset"]["classes"]),
+                     plan.recipe.precision, plan.request.weights)
+        try_network(plan.recipe, make)
+
+
+def try_network(recipe: Recipe, make: Callable[[], Any]) -> None:
+    """Send one black image through a network. Raises UserError when it cannot read it or gives no maps."""
+    size, channels = recipe.image_size, 1 if recipe.colour == "grey" else 3
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            shape = tuple(make().eval().features(torch.zeros(1, channels, size, size)).shape)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0][:100]
+            raise UserError(f"backbone '{recipe.backbone}' cannot read images of {size} pixels ({reason}); choose "
+                            "another with --set-recipe backbone=NAME") from None
+    if len(shape) != 4:
+        raise UserError(f"backbone '{recipe.backbone}' gives features of shape {shape}, expected maps [B, D, h, w]; "
+                        "choose a convolutional network")
