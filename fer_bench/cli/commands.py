@@ -69,7 +69,7 @@ def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say
 
 def profile(request: Request, settings: Settings, say: Say) -> None:
     """Show where the time of each method's first run goes; no record is made."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "3")  # the profiler's own messages; it reads this when torch is imported
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler's own messages; it reads this when torch is imported
     from fer_bench.doctor import profiling
     from fer_bench.runs.check import loadable
 
