@@ -62,6 +62,11 @@ def test_sign_flip_of_nothing_or_nan_is_refused() -> None:
             stats.sign_flip(gaps)
 
 
+def test_sums_that_only_rounding_tells_apart_are_equal() -> None:
+    gaps = [0.0] * 5 + [-0.0001, -0.0075, 0.0076]  # half of the sums are 0 and every one is as large as the observed 0
+    assert stats.sign_flip(gaps) == stats.sign_flip(gaps[::-1]) == stats.sign_flip([10 * gap for gap in gaps]) == 1
+
+
 @given(GAPS)
 def test_sign_flip_is_symmetric_and_blind_to_order(gaps: list[float]) -> None:
     p = stats.sign_flip(gaps)
