@@ -1,32 +1,55 @@
 """A step recorded once and replayed: the whole of forward, backward and optimiser as one launch.
 
 A recorded step runs the same kernels on the same memory each time. So all that changes between steps must lie in
-tensors that are written in place, and the step may neither read a tensor's value nor copy one from the host.
+tensors that are written in place, and the step may neither read a tensor's value nor copy one from the host. Whether
+a method keeps to that is not believed but tried: before a recording is used, the step is called and replayed from one
+state at other points of training, and both must leave the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 WARM_UP = 3  # steps before recording: libraries choose kernels and buffers are made in the first ones
+RECOVERS = (2, 13)  # from this torch on, a capture that fails leaves a process in which others succeed
 
 Step = Callable[[int], Any]
 Recorder = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
+_failed: list[str] = []  # the first words of captures that failed in this process
+
+
+class Differs(Exception):
+    """A recorded step does something else than the called one."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a recording needs to know of a step.
+
+    state: the tensors that a step changes, by name. snapshot: returns a function that puts them back, in place.
+    elsewhere: goes to other points of training where a batch has ``size`` faces, one after the other, and then back.
+    """
+
+    state: Callable[[], dict[str, Tensor]]
+    snapshot: Callable[[], Callable[[], None]]
+    elsewhere: Callable[[int], Generator[None, None, None]]
 
 
 class Captured:
     """``step`` as a recording per batch size; called as ``step`` itself is.
 
-    snapshot: returns a function that puts back, in place, all that a step changes; warming up is undone by it.
     record: runs a function once while recording it; returns (replay, what the function returned).
     """
 
-    def __init__(self, step: Step, snapshot: Callable[[], Callable[[], None]], record: Recorder) -> None:
-        self.step, self.snapshot, self.record = step, snapshot, record
+    def __init__(self, step: Step, around: Surroundings, record: Recorder) -> None:
+        self.step, self.around, self.record = step, around, record
         self.recordings: dict[int, tuple[Callable[[], None], Any]] = {}
 
     def __call__(self, size: int) -> Any:
@@ -36,18 +59,59 @@ class Captured:
         return returned
 
     def prepare(self, size: int) -> None:
-        """Record the step for this batch size if that was not done; raises what the step or the recorder raises."""
+        """Record the step for this batch size if that was not done, and try the recording. Raises Differs, and what
+        the step or the recorder raises; leaves the state as it was."""
         if size in self.recordings:
             return
-        restore, numbers = self.snapshot(), random_state()
+        back = self.remember()
         try:
-            for _ in range(WARM_UP):
-                self.step(size)
-            restore()
-            self.recordings[size] = self.record(lambda: self.step(size))
+            for turn in range(WARM_UP):
+                with no_waiting() if turn == WARM_UP - 1 else contextlib.nullcontext():
+                    self.step(size)
+            back()
+            recording = self.record(lambda: self.step(size))
+            back()
+            self.compare(size, recording)
+            self.recordings[size] = recording
         finally:
+            back()
+
+    def remember(self) -> Callable[[], None]:
+        """What puts state and torch's random numbers back as they are now."""
+        restore, numbers = self.around.snapshot(), random_state()
+
+        def back() -> None:
             restore()
             numbers()
+
+        return back
+
+    def compare(self, size: int, recording: tuple[Callable[[], None], Any]) -> None:
+        """Raise Differs unless calling and replaying do the same, bit for bit, at each other point of training. The
+        second point begins with what the first left: a network's first state hides much, as blocks that begin as their
+        shortcuts do."""
+        replay, returned = recording
+        with contextlib.closing(self.around.elsewhere(size)) as points:
+            for _ in points:
+                back = self.remember()
+                called = self.outcome(self.step(size))
+                back()
+                replay()
+                replayed = self.outcome(returned)
+                if unequal := [name for name in called if not same_bits(called[name], replayed[name])]:
+                    raise Differs(f"replayed, the step leaves another {unequal[0]} than called" +
+                                  (f", and {len(unequal) - 1} more" if unequal[1:] else ""))
+
+    def outcome(self, returned: Any) -> dict[str, Tensor]:
+        """Copies of what a step returned and of all that it changes, by name."""
+        found = {f"result {number}": value for number, value in enumerate(tree_leaves(returned))} | self.around.state()
+        return {name: value.detach().clone() for name, value in found.items()}
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal in every bit; NaN equals itself."""
+    a, b = (tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other))
+    return torch.equal(a, b)
 
 
 def random_state() -> Callable[[], None]:
@@ -63,73 +127,39 @@ def random_state() -> Callable[[], None]:
     return restore
 
 
+@contextlib.contextmanager
+def no_waiting() -> Iterator[None]:
+    """On a GPU, raise at whatever waits for it: found here, a read of a value spoils no capture."""
+    if not torch.cuda.is_available():
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def cuda_recorder(pool: Any) -> Recorder:
     """Records CUDA graphs on the current stream; ``pool`` is memory that graphs which never overlap share."""
 
     def record(function: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+        if _failed and torch_version() < RECOVERS:
+            raise RuntimeError(f"torch {torch.__version__} records no more after a capture that failed ({_failed[0]})")
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
-            returned = function()
+        try:
+            with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream(),
+                                  capture_error_mode="thread_local"):
+                returned = function()
+        except Exception as error:
+            _failed.append(str(error.__context__ or error).split("\n")[0][:80])
+            raise
         return graph.replay, returned
 
     return record
 
 
-def snapshot(method: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[], None]:
-    """Remember weights, buffers and optimiser state; the function returned puts them back in place.
-
-    Optimiser state that is made meanwhile becomes zero, which is how each of our optimisers begins.
-    """
-    saved = [(tensor, tensor.detach().clone()) for tensor in [*method.parameters(), *method.buffers()]]
-    moments = {parameter: {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
-               for parameter, state in optimiser.state.items()}
-
-    @torch.no_grad()
-    def restore() -> None:
-        for tensor, value in saved:
-            tensor.copy_(value)
-        for parameter, state in optimiser.state.items():
-            for name, value in state.items():
-                if isinstance(value, Tensor):
-                    before = moments.get(parameter, {}).get(name)
-                    value.copy_(before) if before is not None else value.zero_()
-
-    return restore
-
-
-@torch.no_grad()
-def take_over(method: nn.Module, optimiser: torch.optim.Optimizer, fresh: nn.Module) -> bool:
-    """Give ``method`` the state of ``fresh`` and a new start to the optimiser, all in place, so that recordings stay
-    valid. False, and nothing changed, when the two differ in anything but the values of their tensors."""
-    if not same_but_values(method, fresh):
-        return False
-    old, new = (dict([*m.named_parameters(), *m.named_buffers()]) for m in (method, fresh))
-    for name, tensor in old.items():
-        tensor.copy_(new[name])
-    for state in optimiser.state.values():
-        for value in state.values():
-            if isinstance(value, Tensor):
-                value.zero_()
-    return True
-
-
-def same_but_values(one: nn.Module, other: nn.Module) -> bool:
-    """Whether a recording of one module holds for the other: same parts, same tensors' shapes, same attributes."""
-    parts, others = list(one.named_modules()), list(other.named_modules())
-    if [(n, type(m)) for n, m in parts] != [(n, type(m)) for n, m in others]:
-        return False
-    tensors = [[(n, t.shape, t.dtype, t.requires_grad) for n, t in [*m.named_parameters(), *m.named_buffers()]]
-               for m in (one, other)]
-    pairs = zip((m for _, m in parts), (m for _, m in others), strict=True)
-    return tensors[0] == tensors[1] and all(_same_attributes(a, b) for a, b in pairs)
-
-
-def _same_attributes(one: nn.Module, other: nn.Module) -> bool:
-    tensors = ("_parameters", "_buffers", "_modules")
-    a, b = ({k: v for k, v in vars(m).items() if k not in tensors} for m in (one, other))
-    try:
-        return a.keys() == b.keys() and all(
-            a[k] is b[k] or (type(a[k]) is type(b[k]) and bool(a[k] == b[k])) for k in a)
-    except (RuntimeError, ValueError):  # a tensor or an array among the attributes
-        return False
+def torch_version() -> tuple[int, ...]:
+    """Major and minor number."""
+    return tuple(map(int, torch.__version__.split(".")[:2]))

@@ -26,13 +26,14 @@ def choose(name: str) -> torch.device:
 
 
 def choose_engine(name: str, device: torch.device, fast: bool) -> str:
-    """"auto" is eager: graphs have not run on a GPU yet (docs/decisions.md). Raises UserError for what cannot be."""
+    """"auto" is graph on CUDA, where a recording is tried before it is used, and eager elsewhere. Raises UserError for
+    what cannot be."""
     if name in ("graph", "compiled") and device.type != "cuda":
         raise UserError(f"--engine {name}: a CUDA graph needs a CUDA device, found {device}; leave --engine out")
     if name == "compiled" and not fast:
         raise UserError("--engine compiled: a compiled loss rounds otherwise than the method as written; add --fast, "
                         "which makes that part of the run's identity, or use --engine graph")
-    return "eager" if name == "auto" else name
+    return name if name != "auto" else "graph" if device.type == "cuda" else "eager"
 
 
 def settle(device: torch.device, threads: int, precision: str, fast: bool = False) -> None:

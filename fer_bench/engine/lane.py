@@ -1,7 +1,8 @@
 """Where a run is worked on: a device, a stream of it, and the fastest way of running steps that works there.
 
-The ways, from the plainest: ``eager``; ``graph``, a replayed CUDA graph; ``compiled``, the same with the loss
-compiled by inductor, which rounds otherwise and so is for fast runs only. One that fails gives way to the one below.
+The ways, from the plainest: ``eager``; ``graph``, a replayed CUDA graph, used where it was seen to do what the called
+step does; ``compiled``, the same with the loss compiled by inductor, which rounds otherwise and so is for fast runs
+only. One that fails gives way to the one below.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fer_bench.engine.capture import Captured, Recorder, Step, cuda_recorder
+from fer_bench.engine.capture import Captured, Recorder, Step, Surroundings, cuda_recorder
 from fer_bench.method import Batch, Clock, Method
 
 ENGINES = ("eager", "graph", "compiled")
@@ -51,28 +52,11 @@ class Lane:
             self.record = cuda_recorder(torch.cuda.graph_pool_handle())
         return self.record
 
-    def runner(self, method: Method, step: Step, snapshot: Callable[[], Callable[[], None]],
-               warn: Callable[[str], None]) -> Step:
+    def runner(self, method: Method, step: Step, around: Surroundings, warn: Callable[[str], None]) -> Runner:
         """``step`` run in the best way that works for this method; a failure is said once per lane and method."""
         if method.not_capturable and self.engine(method) != "eager":
             self.give_up(method, "eager", method.not_capturable, warn)
-        captured: dict[str, Captured] = {}  # by the way of running
-
-        def run(size: int) -> Any:
-            while (engine := self.engine(method)) != "eager":
-                if engine not in captured:
-                    captured[engine] = Captured(step, snapshot, self.recorder())
-                try:
-                    captured[engine].prepare(size)
-                except Exception as error:  # whatever a compiler or a driver may raise
-                    cause = error.__context__ or error  # ending a capture raises over what had spoilt it
-                    reason = f"{type(cause).__name__}: {cause}".split("\n")[0][:160]
-                    self.give_up(method, ENGINES[ENGINES.index(engine) - 1], reason, warn)
-                else:
-                    return captured[engine](size)
-            return step(size)
-
-        return run
+        return Runner(self, method, step, around, warn)
 
     def give_up(self, method: Method, engine: str, reason: str, warn: Callable[[str], None]) -> None:
         """From now on this method runs in another way here."""
@@ -80,6 +64,33 @@ class Lane:
         self.given_up[type(method)] = (engine, reason)
         if self.stream is not None:
             self.record = None  # with a pool of its own for the next: a spoilt capture may leave the old one in use
+
+
+class Runner:
+    """A step of one method on one lane; called as the step itself is."""
+
+    def __init__(self, lane: Lane, method: Method, step: Step, around: Surroundings,
+                 warn: Callable[[str], None]) -> None:
+        self.lane, self.method, self.step, self.around, self.warn = lane, method, step, around, warn
+        self.captured: dict[str, Captured] = {}  # by the way of running
+
+    def __call__(self, size: int) -> Any:
+        while (engine := self.lane.engine(self.method)) != "eager":
+            if engine not in self.captured:
+                self.captured[engine] = Captured(self.step, self.around, self.lane.recorder())
+            try:
+                self.captured[engine].prepare(size)
+            except Exception as error:  # whatever a compiler or a driver may raise
+                cause = error.__context__ or error  # ending a capture raises over what had spoilt it
+                reason = f"{type(cause).__name__}: {cause}".split("\n")[0][:160]
+                self.lane.give_up(self.method, ENGINES[ENGINES.index(engine) - 1], reason, self.warn)
+            else:
+                return self.captured[engine](size)
+        return self.step(size)
+
+    def forget(self) -> None:
+        """Record anew: the step is no longer the one that was recorded."""
+        self.captured.clear()
 
 
 def plain_loss(method: Method, batch: Batch, clock: Clock) -> Tensor:

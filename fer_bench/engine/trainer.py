@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from fer_bench.engine import diagnosis
-from fer_bench.engine.capture import Step, snapshot, take_over
+from fer_bench.engine.capture import Step, Surroundings
 from fer_bench.engine.data import TrainingData, make_clock, set_clock
-from fer_bench.engine.evaluate import Evaluation, nothing_to_restore
+from fer_bench.engine.evaluate import Evaluation
 from fer_bench.engine.keyed import key, seed_everything
-from fer_bench.engine.lane import Lane, compiled_loss, plain_loss
+from fer_bench.engine.lane import Lane, Runner, compiled_loss, plain_loss
 from fer_bench.engine.optim import forget_moments, load_moments, lr_factor, make_optimiser, set_lr
 from fer_bench.engine.pixels import Pixels
+from fer_bench.engine.state import attributes, snapshot, state_of, take_over
 from fer_bench.method import Context, Method
 from fer_bench.protocols.prepare import Prepared
 from fer_bench.protocols.protocol import Recipe
@@ -58,7 +59,9 @@ class Trainer:
         self.clock = make_clock(self.recipe.epochs, self.data.steps, self.device)
         self.losses = torch.zeros(self.data.steps, device=self.device)
         self.logged: dict[str, Tensor] = {}  # by place in the epoch's order
-        self.run = lane.runner(self.method, self.step, lambda: snapshot(self.method, self.optimiser), self.say)
+        self.seen = attributes(self.method)
+        self.run = self.runner(self.step, Surroundings(lambda: state_of(self.method, self.optimiser),
+                                                       lambda: snapshot(self.method, self.optimiser), self.elsewhere))
         self.evaluations: dict[str, Evaluation] = {}
         self.set_up(inputs)
 
@@ -76,9 +79,9 @@ class Trainer:
                 else:
                     self.evaluations[name] = Evaluation(self.method, pixels, self.recipe, self.runner)
 
-    def runner(self, step: Step) -> Step:
-        """How a batch is predicted on this lane."""
-        return self.lane.runner(self.method, step, nothing_to_restore, self.say)
+    def runner(self, step: Step, around: Surroundings) -> Runner:
+        """How a step, or the prediction of a batch, is run on this lane."""
+        return self.lane.runner(self.method, step, around, self.say)
 
     def say(self, line: str) -> None:
         """A warning of the run that is in training now."""
@@ -91,9 +94,11 @@ class Trainer:
 
     def take_over(self, inputs: Inputs, warn: Callable[[str], None] = lambda line: None) -> bool:
         """Start another run in place, so that what was recorded stays valid; False if the runs differ too much."""
-        data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
         one, other = ((i.method, i.parameters, i.recipe, i.data.classes) for i in (inputs, self.inputs))
-        if one != other or len(data) != len(self.data) or not self.data.images.replace(data.images):
+        if one != other or len(inputs.data.train) != len(self.data):
+            return False
+        data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
+        if not self.data.images.replace(data.images):
             return False
         fresh = build_method(inputs, data.labels.cpu(), data.steps).to(self.device).train()
         if not take_over(self.method, self.optimiser, fresh):
@@ -125,25 +130,52 @@ class Trainer:
 
     def begin(self, epoch: int) -> None:
         """Draw an epoch and let the method look at the faces."""
-        set_clock(self.clock, epoch * self.data.steps)
         if epoch in self.restarts:
             forget_moments(self.optimiser)
-        self.data.begin(self.method, epoch, self.clock)
+        self.draw(epoch)
         self.method.begin_epoch(self.clock, self.data.sweep(self.method))
+        if (seen := attributes(self.method)) != self.seen:  # a stage of its own, which Python tells it
+            self.seen = seen
+            self.run.forget()
 
     def advance(self, step: int) -> None:
         """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""
-        count, size = self.data.epoch * self.data.steps + step, self.data.size(step)
-        seed_everything(self.device, "global", self.inputs.seed, count)  # for dropout in backbones; methods use draw
-        set_lr(self.optimiser, self.lr_factor(count))
-        set_clock(self.clock, count)
-        self.data.seek(step)
+        size = self.data.size(step)
+        self.seek(step, self.lr_factor(self.data.epoch * self.data.steps + step))
         loss, logged = self.run(size)
         self.losses[step].copy_(loss)
         start = step * self.recipe.batch_size
         for name, values in logged.items():
             kept = self.logged.setdefault(name, torch.zeros(len(self.data), device=self.device))
             kept[start : start + size].copy_(values)
+
+    def seek(self, step: int, factor: float) -> None:
+        """Go to a step of the epoch that was drawn, with the learning rates at ``factor`` of their bases."""
+        count = self.data.epoch * self.data.steps + step
+        seed_everything(self.device, "global", self.inputs.seed, count)  # for dropout in backbones; methods use draw
+        set_lr(self.optimiser, factor)
+        set_clock(self.clock, count)
+        self.data.seek(step)
+
+    def elsewhere(self, size: int) -> Generator[None, None, None]:
+        """Go to a batch of ``size`` faces of the last epoch, to one of a middle epoch, with other learning rates, and
+        back: where a recording is tried."""
+        steps, epoch, step = self.data.steps, self.data.epoch, self.data.step
+        those = [s for s in range(steps) if self.data.size(s) == size]
+        points = (self.recipe.epochs - 1, those[-1], 0.3), (self.recipe.epochs // 2, those[0], 0.7)
+        try:
+            for other, place, factor in points:
+                self.draw(other)
+                self.seek(place, factor)
+                yield
+        finally:
+            self.draw(epoch)
+            self.seek(step, self.lr_factor(epoch * steps + step))
+
+    def draw(self, epoch: int) -> None:
+        """Draw an epoch's order, augmentation and the method's own randomness."""
+        set_clock(self.clock, epoch * self.data.steps)
+        self.data.begin(self.method, epoch, self.clock)
 
     def step(self, size: int) -> tuple[Tensor, dict[str, Tensor]]:
         """One optimiser step on the batch that the data stands at; returns its loss and what the method logged.

@@ -11,9 +11,10 @@ from tape import NotCapturable, Tape, record
 from tinydata import CPU, fit, make_faces, outcome, reference, tiny_data, tiny_inputs
 from torch import nn
 
-from fer_bench.engine.capture import Captured, same_but_values, snapshot, take_over
+from fer_bench.engine.capture import Captured, Surroundings
 from fer_bench.engine.device import settle
 from fer_bench.engine.lane import Lane
+from fer_bench.engine.state import same_but_values, snapshot, state_of, take_over
 from fer_bench.method import Method
 from fer_bench.protocols.prepare import Prepared
 
@@ -102,6 +103,12 @@ class Counts(nn.Module):
         self.number = number
 
 
+def surroundings(module: nn.Module, optimiser: torch.optim.Optimizer) -> Surroundings:
+    """Of a step whose inputs are the same everywhere."""
+    return Surroundings(lambda: state_of(module, optimiser), lambda: snapshot(module, optimiser),
+                        lambda size: (None for _ in range(2)))
+
+
 def test_recording_leaves_no_trace_in_the_state():
     module = Counts(1)
     optimiser = torch.optim.Adam(module.parameters(), fused=True)
@@ -116,7 +123,7 @@ def test_recording_leaves_no_trace_in_the_state():
             module.seen.add_(1)
         return loss.detach()
 
-    captured = Captured(step, lambda: snapshot(module, optimiser), record)
+    captured = Captured(step, surroundings(module, optimiser), record)
     captured.prepare(3)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(not value.any() for state in optimiser.state.values() for value in state.values())

@@ -6,6 +6,7 @@ else is compared bit for bit.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def losses(case: str, engine: str, *, bf16: bool = False, fast: bool = False) ->
                 trainer.begin(epoch)
             trainer.advance(step)
             found.append(trainer.losses[step].clone())
-        assert not said, said
+        expected = inputs.method.not_capturable if engine != "eager" else ""
+        assert [line for line in said if not expected or expected not in line] == []
         return torch.stack(found).cpu().numpy()
 
 
@@ -150,12 +152,13 @@ def test_faces_are_on_the_device_once():
     assert Pixels(images, GPU).stored is Pixels(images, GPU).stored
 
 
-def test_a_step_reads_nothing_from_the_device():
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_reads_nothing_from_the_device(case):
     """torch raises at anything that waits for the device."""
     lane = Lane(GPU)
     settle(GPU, 1, "fp32")
     with lane.active():
-        trainer = Trainer(tiny_inputs(*CASES["nla"]), lane)
+        trainer = Trainer(tiny_inputs(*CASES[case]), lane)
         trainer.begin(0)
         trainer.advance(0)
         torch.cuda.synchronize()
@@ -171,7 +174,8 @@ def test_a_capture_beside_a_busy_thread_is_not_spoilt(tmp_path):
 
     def work() -> None:
         while not ended.wait(0.001):
-            torch.ones(100, device=GPU).sum().item()
+            with contextlib.suppress(RuntimeError):  # while a last warm-up forbids all waiting
+                torch.ones(100, device=GPU).sum().item()
 
     busy = threading.Thread(target=work)
     busy.start()

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from fer_bench.nets import slim
 
@@ -53,13 +53,42 @@ class Tape(TorchDispatchMode):
     def replay(self) -> None:
         """Every operation again; an output goes to the memory of the recorded one."""
         with torch.no_grad():
-            for function, args, kwargs, outputs in self.operations:
-                if function.is_view:
-                    continue
-                results = [t for t in tree_leaves(function(*args, **kwargs)) if isinstance(t, torch.Tensor)]
-                for kept, new in zip(outputs, results, strict=True):
-                    if kept.data_ptr() != new.data_ptr() or kept is not new:
-                        kept.copy_(new)
+            for number, operation in enumerate(self.operations):
+                if not operation[0].is_view:
+                    self.again(number, *operation)
+
+    def again(self, number: int, function: Any, args: Any, kwargs: Any, outputs: list[torch.Tensor]) -> None:
+        """One operation; its results go where they went."""
+        results = [t for t in tree_leaves(function(*args, **kwargs)) if isinstance(t, torch.Tensor)]
+        for kept, new in zip(outputs, results, strict=True):
+            if kept.data_ptr() != new.data_ptr() or kept is not new:
+                kept.copy_(new)
+
+
+class LyingTape(Tape):
+    """A tape that is wrong in one operation, counted among those that are no views: ``skipped``, so that its memory
+    keeps what it had, or ``stale``, done with the values that its inputs had while recording."""
+
+    def __init__(self, place: int, lie: str) -> None:
+        super().__init__()
+        self.place, self.lie, self.seen = place, lie, 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        frozen = None
+        if self.lie == "stale" and not function.is_view:
+            frozen = tree_map(lambda x: x.clone() if isinstance(x, torch.Tensor) else x, (args, kwargs or {}))
+        result = super().__torch_dispatch__(function, types, args, kwargs)
+        if not function.is_view:
+            if self.seen == self.place:
+                self.number, self.frozen, self.written = len(self.operations) - 1, frozen, args
+            self.seen += 1
+        return result
+
+    def again(self, number: int, function: Any, args: Any, kwargs: Any, outputs: list[torch.Tensor]) -> None:
+        if number != getattr(self, "number", None):
+            super().again(number, function, args, kwargs, outputs)
+        elif self.lie == "stale" and not function._schema.is_mutable:
+            super().again(number, function, *self.frozen, outputs)
 
 
 def one_hot_as_on_cuda(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
@@ -69,7 +98,12 @@ def one_hot_as_on_cuda(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
 
 def record(function: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     """As ``fer_bench.engine.capture.cuda_recorder`` gives. A tape hears one thread alone, and a GPU has no helper."""
+    return record_on(Tape(), function)
+
+
+def record_on(tape: Tape, function: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+    """``record`` with a tape of one's own."""
     with patch.object(functional, "one_hot", one_hot_as_on_cuda), \
-            patch.object(slim, "promise_gradients", lambda network: None), Tape() as tape:
+            patch.object(slim, "promise_gradients", lambda network: None), tape:
         returned = function()
     return tape.replay, returned
