@@ -8,7 +8,6 @@ its classifier is drawn anew. A run of one epoch has no first stage's end: it st
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,7 +23,6 @@ class ClassifierRetraining(Method):
     given: Tensor  # int64 [N], the given labels
     first_weight: Tensor  # float32 [C, D], of the classifier before any training
     first_bias: Tensor  # float32 [C]
-    not_capturable: ClassVar[str] = "the backbone is frozen in mid-run"
 
     def __init__(self, context: Context, *, start: float = 0.8) -> None:
         super().__init__(context)
