@@ -15,8 +15,9 @@ from fer_bench.data.pack import open_pack
 from fer_bench.engine import metrics
 from fer_bench.engine.data import TrainingData
 from fer_bench.engine.device import settle
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
-from fer_bench.engine.trainer import Inputs, Trainer
+from fer_bench.engine.trainer import Trainer
 from fer_bench.nets.backbone import backbone_maker
 from fer_bench.protocols.prepare import Prepared, prepare
 from fer_bench.protocols.protocol import Augment, Recipe, load_protocol

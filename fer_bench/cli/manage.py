@@ -70,7 +70,7 @@ def cancel(
     jobs: Annotated[list[str] | None, typer.Argument(help="Numbers of submissions; none: all that are active.")] = None,
     work: Work = WORK,
 ) -> None:
-    """End submitted jobs; their runs go on from their last epochs when they are submitted again."""
+    """End submitted jobs; their runs go on where they stopped when they are submitted again."""
     from fer_bench.runs.jobs import cancel as cancel_jobs
 
     ended = cancel_jobs(work, jobs or [])

@@ -57,6 +57,7 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     engine: Annotated[str, typer.Option(help="auto, eager, graph (CUDA) or compiled (CUDA, with --fast).")] = "auto",
     pack: Annotated[int, typer.Option(min=1, help="Runs at a time on one GPU, in one process.")] = 1,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds of work that a kill may cost.")] = 60.0,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes; makes no record.")] = False,
     slurm: Annotated[str | None, typer.Option(help="Submit to Slurm: key=value,... or a YAML file.")] = None,
     executor: Annotated[str | None, typer.Option(help="Submit through submitit: slurm, local or debug.")] = None,
@@ -92,7 +93,7 @@ def run(
         method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
-    how = Settings(Store(results, work), device, jobs, engine, pack)
+    how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
                    {"--jobs": jobs > 1, "--profile": profile})

@@ -2,7 +2,7 @@
 
 A task carries the request, not the runs: it plans them anew and refuses to work if its code is not the code of the
 submission. Tasks share the list through claims, so a quick one helps a slow one; one that is out of time or preempted
-gives its runs back, is queued again by submitit, and goes on where the last epochs ended.
+gives its runs back, is queued again by submitit, and goes on with the next step.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Task(submitit.helpers.Checkpointable):
         offset = self.number * len(plans) // self.tasks
         told = listen(lambda asked: work(plans, offset, settings, display.emit, asked))
         if told:
-            display.line("told to stop: every finished epoch is on disk, the runs are given back")
+            display.line("told to stop: what was done is on disk, the runs are given back")
             told()  # submitit's own handler: it queues this task again and ends the process
         return dict(display.outcome())
 

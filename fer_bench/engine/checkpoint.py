@@ -1,4 +1,4 @@
-"""One checkpoint per epoch, written beside its place and renamed; the one before it stays until the next."""
+"""A checkpoint, written beside its place and renamed; the one before it stays until the next."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 LATEST, PREVIOUS = "checkpoint.pt", "previous.pt"
 
 
-def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write the state of a run after an epoch; a kill at any moment leaves one whole checkpoint or more.
+def save(folder: Path, state: dict[str, Any], held: Callable[[], bool] = lambda: True) -> None:
+    """Write the state of a run; a kill at any moment leaves one whole checkpoint or more.
 
+    held: asked before the file takes its place: whoever slept until another took the run over leaves all as it is.
     Raises OSError when it cannot be written, a full disk above all; the checkpoints before it stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -24,6 +25,8 @@ def save(folder: Path, state: dict[str, Any]) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
+        if not held():
+            return
         if (folder / LATEST).exists():
             os.replace(folder / LATEST, folder / PREVIOUS)
         os.replace(temporary, folder / LATEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -10,47 +11,102 @@ import numpy as np
 
 from fer_bench.engine import checkpoint
 from fer_bench.engine.cost import cost
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.metrics import confusion_matrix, evaluate
-from fer_bench.engine.trainer import Inputs, NotFinite, Row, Trainer
+from fer_bench.engine.saver import EVERY, Saver, always
+from fer_bench.engine.trainer import NotFinite, Row, Trainer
 
 KEPT = 4  # trainers whose recorded steps a lane keeps for later runs of the same method
 
 
-def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None],
-            warn: Callable[[str], None]) -> Generator[None, None, Row]:
+def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None],
+            every: float = EVERY, held: Callable[[], bool] = always) -> Generator[None, None, Row]:
     """Train and evaluate one run, resuming from ``folder`` if it was begun there; pauses after each step
     and between the parts of an evaluation, so that whoever drives it can give signs of life.
 
-    ``report`` gets one row after each epoch. Returns the record's parts "result", "diagnosis" and "cost".
-    Raises NotFinite with epoch and step when the loss is not finite.
+    ``report`` gets one row after each epoch. every: seconds between two saves of the state; a run that is closed at a
+    pause saves it, too, and one that is broken off saves that of its last whole epoch. held: whether the run is still
+    ours to save. Returns the record's parts "result", "diagnosis" and "cost". Raises NotFinite with epoch and step when
+    the loss is not finite.
     """
     trainer = trainer_on(lane, inputs, warn)
-    state = checkpoint.load(folder, inputs.id, warn)
-    curve, seconds = ([], []) if state is None else (state["curve"], state["seconds"])
-    if state is not None:
-        trainer.restore(state)
+    progress, saver = Progress(trainer), Saver(folder, every, held, warn)
+    if (state := checkpoint.load(folder, inputs.id, warn)) is not None:
+        progress.restore(state)
+    last: Row | None = None
+    try:
+        logits = yield from epochs(progress, saver, report)
+    except BaseException as error:
+        last = saver.kept
+        if isinstance(error, GeneratorExit):  # at a pause, so between two steps
+            with contextlib.suppress(NotFinite):
+                last = progress.state()
+        raise
+    finally:
+        saver.end(last)
+    return {"result": result(progress.curve, logits, inputs.data.test.true), "diagnosis": diagnosed(progress.curve),
+            "cost": cost(trainer, progress.seconds)}
+
+
+class Progress:
+    """How far a run is: the rows of its epochs, their seconds of training and evaluation, and its trainer."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.inputs = trainer, trainer.inputs
+        self.curve: list[Row] = []
+        self.seconds: list[list[float]] = []
+        self.start = time.perf_counter()  # of the present epoch, less what it had before an interruption
+
+    def state(self) -> Row:
+        """What a checkpoint holds."""
+        return {"id": self.inputs.id, **self.trainer.state(len(self.curve)), "curve": list(self.curve),
+                "seconds": list(self.seconds), "spent": time.perf_counter() - self.start}
+
+    def restore(self, state: Row) -> None:
+        """Go back to a checkpoint."""
+        self.curve, self.seconds = state["curve"], state["seconds"]
+        self.trainer.restore(state, len(self.curve))
+        self.start = time.perf_counter() - (state["spent"] if state.get("steps") else 0)
+
+
+def epochs(progress: Progress, saver: Saver, report: Callable[[Row], None]) -> Generator[None, None, np.ndarray]:
+    """The epochs that are left; returns the logits of the test faces after the last one, float32 [N, C]."""
+    trainer, inputs = progress.trainer, progress.inputs
     logits = np.zeros(0)
-    for epoch in range(len(curve), inputs.recipe.epochs):
-        start = time.perf_counter()
-        row = {"epoch": epoch + 1, **(yield from trainer.train_epoch(epoch))}
-        trained = time.perf_counter() - start
+    for epoch in range(len(progress.curve), inputs.recipe.epochs):
+        row = {"epoch": epoch + 1, **(yield from saving(trainer.train_epoch(epoch), progress, saver))}
+        trained = time.perf_counter() - progress.start
         yield
         logits = trainer.predict("test")
         yield
         if not np.isfinite(logits).all():
             raise NotFinite(f"the logits are not finite after epoch {epoch + 1}")
         row |= evaluate(logits, inputs.data.test.true) | trainer.diagnose()
-        curve.append(row)
-        seconds.append([trained, time.perf_counter() - start - trained])
-        yield  # whoever was put to sleep until another process took the run over must not write its checkpoint
-        checkpoint.save(folder, {"id": inputs.id, **trainer.state(), "curve": curve, "seconds": seconds})
+        now = time.perf_counter()
+        progress.curve.append(row)
+        progress.seconds.append([trained, now - progress.start - trained])
+        progress.start = now
+        yield
+        saver.keep(progress.state())
         report({**row, "images_per_second": len(trainer.data) / trained})
     if not len(logits):  # all epochs were done before; only the record was missing
         logits = trainer.predict("test")
         trainer.begin(inputs.recipe.epochs - 1)
-    return {"result": result(curve, logits, inputs.data.test.true), "diagnosis": diagnosed(curve),
-            "cost": cost(trainer, seconds)}
+    return logits
+
+
+def saving(steps: Generator[None, None, Row], progress: Progress, saver: Saver) -> Generator[None, None, Row]:
+    """The steps of an epoch, with a save between two of them whenever it is time; returns what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            row: Row = end.value
+            return row
+        yield
+        if saver.due():
+            saver.save(progress.state())
 
 
 def finish(steps: Generator[None, None, Row]) -> Row:

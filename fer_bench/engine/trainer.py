@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.profiler import record_function
 
 from fer_bench.engine import diagnosis
 from fer_bench.engine.capture import Step, Surroundings
 from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.evaluate import Evaluation
-from fer_bench.engine.keyed import key, seed_everything
+from fer_bench.engine.inputs import Inputs, build_method
+from fer_bench.engine.keyed import seed_everything
 from fer_bench.engine.lane import Lane, Runner, compiled_loss, plain_loss
 from fer_bench.engine.optim import forget_moments, load_moments, lr_factor, make_optimiser, set_lr
 from fer_bench.engine.pixels import Pixels
 from fer_bench.engine.state import attributes, snapshot, state_of, take_over
-from fer_bench.method import Context, Method
-from fer_bench.protocols.prepare import Prepared
-from fer_bench.protocols.protocol import Recipe
 
 Row = dict[str, Any]
 
 
 class NotFinite(Exception):
     """The loss of a run became infinite or not a number."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """All that determines a run, resolved."""
-
-    id: str
-    method: type[Method]
-    parameters: dict[str, Any]
-    recipe: Recipe
-    data: Prepared
-    seed: int
-    make_backbone: Callable[[], nn.Module]
 
 
 class Trainer:
@@ -59,6 +43,7 @@ class Trainer:
         self.clock = make_clock(self.recipe.epochs, self.data.steps, self.device)
         self.losses = torch.zeros(self.data.steps, device=self.device)
         self.logged: dict[str, Tensor] = {}  # by place in the epoch's order
+        self.begun, self.done = -1, 0  # the present epoch, and how many of its steps are done
         self.seen = attributes(self.method)
         self.run = self.runner(self.step, Surroundings(lambda: state_of(self.method, self.optimiser),
                                                        lambda: snapshot(self.method, self.optimiser), self.elsewhere))
@@ -103,26 +88,34 @@ class Trainer:
         fresh = build_method(inputs, data.labels.cpu(), data.steps).to(self.device).train()
         if not take_over(self.method, self.optimiser, fresh):
             return False
-        self.warn, self.data.seed = warn, inputs.seed
+        self.warn, self.data.seed, self.begun = warn, inputs.seed, -1
         self.data.labels.copy_(data.labels)
         self.logged = {}
         self.set_up(inputs)
         return True
 
     def train_epoch(self, epoch: int) -> Generator[None, None, Row]:
-        """One epoch; pauses after each step, so that other runs can share the device. The only read is at its end."""
-        self.begin(epoch)
-        for step in range(self.data.steps):
+        """One epoch, or the rest of one; pauses after each step, so that other runs can share the device. The only read
+        is at its end."""
+        if self.begun != epoch:
+            self.begin(epoch)
+        for step in range(self.done, self.data.steps):
             self.advance(step)
+            self.done = step + 1
             yield
-        losses = self.losses.cpu().numpy()
-        if not np.isfinite(losses).all():
-            step = int(np.flatnonzero(~np.isfinite(losses))[0])
-            raise NotFinite(f"the loss is not finite in epoch {epoch + 1}, step {step + 1} of {self.data.steps}")
+        losses = self.finite_losses()
         sizes = np.array([self.data.size(step) for step in range(self.data.steps)], dtype=np.float32)
         last = self.lr_factor((epoch + 1) * self.data.steps - 1)
         return {"loss": float(np.cumsum(losses * sizes)[-1]) / len(self.data),
                 "lr": self.optimiser.param_groups[0]["base_lr"] * last}
+
+    def finite_losses(self) -> np.ndarray:
+        """The losses of the present epoch's steps so far, float32. Raises NotFinite."""
+        losses: np.ndarray = self.losses[: self.done].cpu().numpy()
+        if not np.isfinite(losses).all():
+            step = int(np.flatnonzero(~np.isfinite(losses))[0])
+            raise NotFinite(f"the loss is not finite in epoch {self.begun + 1}, step {step + 1} of {self.data.steps}")
+        return losses
 
     def lr_factor(self, step: int) -> float:
         """What the learning rates are multiplied by at a step of the whole run."""
@@ -130,6 +123,7 @@ class Trainer:
 
     def begin(self, epoch: int) -> None:
         """Draw an epoch and let the method look at the faces."""
+        self.begun, self.done = epoch, 0
         if epoch in self.restarts:
             forget_moments(self.optimiser)
         self.draw(epoch)
@@ -211,31 +205,26 @@ class Trainer:
             row |= diagnosis.weight_quality(weight, given[seen], true[seen], None if votes is None else votes[seen])
         return row
 
-    def state(self) -> Row:
-        """What a checkpoint holds of the training itself."""
-        return {"method": self.method.state_dict(), "optimiser": self.optimiser.state_dict()["state"]}
+    def state(self, epoch: int) -> Row:
+        """What a checkpoint holds of the training itself; ``epoch`` is the first that is not over. Raises NotFinite:
+        nobody wants to go on from there."""
+        state = {"method": self.method.state_dict(), "optimiser": self.optimiser.state_dict()["state"], "steps": 0}
+        if self.begun == epoch:
+            self.finite_losses()
+            state |= {"steps": self.done, "losses": self.losses, "logged": self.logged}
+        return state
 
-    def restore(self, state: Row) -> None:
+    def restore(self, state: Row, epoch: int) -> None:
         """Go back to a checkpoint. The optimiser's settings come from the recipe, whatever device wrote it."""
+        self.load(state)
+        if state.get("steps"):  # amid an epoch: to begin it sets what is no tensor, then the tensors come back
+            self.begin(epoch)
+            self.load(state)
+            self.done = state["steps"]
+            self.losses.copy_(state["losses"])
+            self.logged = {name: values.to(self.device) for name, values in state["logged"].items()}
+
+    def load(self, state: Row) -> None:
+        """Take the tensors of a checkpoint."""
         self.method.load_state_dict(state["method"])
         load_moments(self.optimiser, state["optimiser"])
-
-
-def build_method(inputs: Inputs, labels: Tensor, steps: int) -> Method:
-    """The method with weights drawn from the seed alone: its n-th backbone starts as every other method's n-th."""
-    built = 0
-
-    def backbone() -> nn.Module:
-        nonlocal built
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key("backbone", inputs.seed, built))
-            built += 1
-            return inputs.make_backbone()
-
-    classes, faces = len(inputs.data.classes), inputs.data.train
-    rate = float((faces.given != faces.true).mean()) if inputs.parameters.get("oracle_rate") else None
-    context = Context(classes, labels.clone(), torch.bincount(labels, minlength=classes), inputs.recipe.epochs, steps,
-                      backbone, (len(inputs.recipe.mean), inputs.recipe.image_size, inputs.recipe.image_size), rate)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key("init", inputs.seed))
-        return inputs.method(context, **inputs.parameters)

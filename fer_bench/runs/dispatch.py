@@ -24,7 +24,7 @@ def cores() -> int:
 def run_plans(plans: list[Plan], settings: Settings, emit: Emit) -> None:
     """Do the runs: one job here, several in processes of their own.
 
-    On KeyboardInterrupt the workers stop too; every finished epoch is on disk.
+    On KeyboardInterrupt the workers stop too; what they did is on disk.
     """
     jobs = settings.jobs
     if jobs <= 1:
@@ -85,4 +85,4 @@ def _forward(workers: list[Any], events: Any, emit: Emit) -> None:
     for worker in workers:
         if worker.exitcode:
             emit({"kind": "warning", "run": None, "text": f"a worker process ended with status {worker.exitcode}; run "
-                  "the same command again to go on from the last epochs"})
+                  "the same command again to go on from what was saved"})

@@ -49,10 +49,18 @@ def explain(store: Store, run: str) -> list[str]:
         "failed": f"it failed ({store.error(run)}): it is left alone until --retry failed; see "
                   f"{store.run_folder(run) / 'error.txt'}",
         "running": f"{holder(store, run)}; {progress(store, run)}: other calls leave it alone",
-        "lost": f"it was begun and nobody works on it ({progress(store, run)}): the next call goes on from there",
+        "lost": f"it was begun and nobody works on it ({progress(store, run)}): the next call {saved(store, run)}",
         "absent": "nothing is there of it: the next call does it",
     }[state])
     return lines
+
+
+def saved(store: Store, run: str) -> str:
+    """What of a run a next call could use."""
+    times = [path.stat().st_mtime for path in store.run_folder(run).glob("*.pt")]
+    if not times:
+        return "begins anew, since it was gone before its state was saved"
+    return f"goes on from its state of {(now(store.run_folder(run)) - max(times)) / 60:.0f} min ago"
 
 
 def holder(store: Store, run: str) -> str:

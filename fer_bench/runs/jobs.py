@@ -59,7 +59,7 @@ class Job:
         return [int(pid) for pid, birth in pairs if birth and started(int(pid)) == birth]
 
     def cancel(self) -> None:
-        """End its tasks; their runs can be taken over, their last epochs are on disk."""
+        """End its tasks; their runs can be taken over, what they did is on disk."""
         if self.executor == "slurm":
             done = subprocess.run(["scancel", self.job], capture_output=True, text=True)
             if done.returncode:

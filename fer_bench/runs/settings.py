@@ -14,7 +14,7 @@ ENGINES = ("auto", "eager", "graph", "compiled")
 class Settings:
     """jobs: processes. pack: runs that take turns on one device.
 
-    engine: how steps are run, see ``engine.lane``.
+    engine: how steps are run, see ``engine.lane``. save_every: seconds of work that a kill may cost.
     """
 
     store: Store
@@ -22,6 +22,7 @@ class Settings:
     jobs: int = 1
     engine: str = "auto"
     pack: int = 1
+    save_every: float = 60.0
 
 
 def resolve(settings: Settings, plans: list[Plan]) -> Settings:

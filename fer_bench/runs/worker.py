@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import subprocess
@@ -18,8 +19,8 @@ from torch import nn
 from fer_bench import __version__
 from fer_bench.engine.device import environment, settle
 from fer_bench.engine.fit import fitting
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
-from fer_bench.engine.trainer import Inputs
 from fer_bench.errors import UserError
 from fer_bench.library.fingerprint import engine_hash
 from fer_bench.library.methods import load_class
@@ -49,7 +50,7 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
     """Walk the whole list once, beginning at ``offset``, so that several workers share it without talking.
 
     Up to ``settings.pack`` runs take turns, step by step, each on a lane of its own. ``stop`` is asked between steps;
-    the runs begun are given back then, their last epochs are on disk. Runs that others had are looked at once more at
+    the runs begun are given back then, their state is on disk. Runs that others had are looked at once more at
     the end, since their holders may be gone by then.
     """
     collect_garbage_of_runs_alone()
@@ -173,16 +174,17 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
         if not claim.held():
             raise ClaimLost
 
-    steps = fitting(inputs, lane, folder, report, warn)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            parts: dict[str, Any] = end.value
-            break
-        if not claim.beat():
-            raise ClaimLost
-        yield
+    # closed before the claim is released: a run that is given back saves its state
+    with contextlib.closing(fitting(inputs, lane, folder, report, warn, settings.save_every, claim.held)) as steps:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                parts: dict[str, Any] = end.value
+                break
+            if not claim.beat():
+                raise ClaimLost
+            yield
     parts["cost"]["pack"] = settings.pack
     return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
             "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}

@@ -13,9 +13,10 @@ from tinydata import fit
 from tinyfolder import CLASSES, pattern
 
 from fer_bench.engine import checkpoint
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.optim import lr_factor, make_optimiser, set_lr
-from fer_bench.engine.trainer import Inputs, NotFinite, Trainer, build_method
+from fer_bench.engine.trainer import NotFinite, Trainer, build_method
 from fer_bench.method import Method
 from fer_bench.nets.backbone import backbone_maker
 from fer_bench.protocols.prepare import Faces, Prepared
@@ -77,7 +78,7 @@ def inputs(method: type[Method] = Plain, seed: int = 0, data: Prepared = DATA, *
 def run(folder: Path, *arguments, **more):
     said: list[str] = []
     rows: list[dict] = []
-    return fit(inputs(*arguments, **more), Lane(CPU), folder, rows.append, said.append), rows, said
+    return fit(inputs(*arguments, **more), Lane(CPU), folder, rows.append, said.append, 0), rows, said
 
 
 def test_a_result_has_every_field_of_a_record(tmp_path):

@@ -10,8 +10,9 @@ import torch
 from tinydata import CPU, tiny_data
 
 from fer_bench.engine.cost import passes, swept
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
-from fer_bench.engine.trainer import Inputs, Trainer
+from fer_bench.engine.trainer import Trainer
 from fer_bench.method import NEEDS, Method
 from fer_bench.nets.backbone import Backbone, backbone_maker
 from fer_bench.protocols.prepare import Faces

@@ -67,7 +67,8 @@ def test_a_full_disk_fails_the_run_in_words_and_the_retry_finishes_it(place, tmp
         shown = capsys.readouterr().err
         assert "No space left on device while writing the " + ("checkpoint" if full == "work" else "record") in shown
         saved = next(folders["work"].glob("??/*/checkpoint.pt"))
-        assert torch.load(saved, weights_only=True)["curve"], "the earlier checkpoint is whole"
+        state = torch.load(saved, weights_only=True)
+        assert state["curve"] or state["steps"], "the earlier checkpoint is whole"
         assert not list(folders["results"].rglob("*.json"))
         enlarge(disk)
         assert call(*arguments, "--retry", "failed") == 0

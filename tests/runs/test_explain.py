@@ -55,7 +55,8 @@ def test_each_state_says_what_the_next_call_does(place, tmp_path, capsys):
     store, run = Store(tmp_path / "results", tmp_path / "work"), ids(place)[0]
     words = ["explain", run, "--results", str(store.results), "--work", str(store.work)]
     call(*words)
-    assert "lost" in (shown := capsys.readouterr().out) and "epoch 2/2" in shown and "goes on from there" in shown
+    assert "lost" in (shown := capsys.readouterr().out) and "epoch 2/2" in shown
+    assert "goes on from its state of 0 min ago" in shown
     claim = store.claim(run)
     call(*words)
     assert "last heard of 0 s ago" in (shown := capsys.readouterr().out) and "other calls leave it alone" in shown

@@ -19,6 +19,7 @@ import torch
 from tinydata import CPU, Parameters, tiny_data, tiny_inputs, tiny_run, tiny_trainer, with_labels
 
 from fer_bench.engine.data import make_clock
+from fer_bench.engine.fit import fitting
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Row, Trainer
@@ -70,6 +71,20 @@ def check_resume_is_exact(method_class: Any, parameters: Parameters) -> None:
     assert found == expected, "a resumed run ends elsewhere: keep all state in parameters and buffers"
 
 
+def check_resume_amid_an_epoch(method_class: Any, parameters: Parameters) -> None:
+    """A run closed after some steps, again and again, ends as the one that was not."""
+    expected, inputs, done = tiny.reference(method_class, parameters), tiny_inputs(method_class, parameters), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for pauses in (2, 3, 7):
+            steps = fitting(inputs, Lane(CPU), Path(folder), lambda row: None, lambda line: None)
+            for _ in range(pauses):
+                next(steps)
+            steps.close()
+            tiny.disturb_global_rng(done := done + pauses)
+        found = tiny.outcome(tiny_run(inputs, Path(folder)))
+    assert found == expected, "a run resumed amid an epoch ends elsewhere: keep all state in parameters and buffers"
+
+
 def check_resume_after_damage(method_class: Any, parameters: Parameters) -> None:
     """With the latest checkpoint cut off, a run goes on from the one before and ends as ever."""
     expected, inputs = tiny.reference(method_class, parameters), tiny_inputs(method_class, parameters)
@@ -83,7 +98,7 @@ def check_resume_after_damage(method_class: Any, parameters: Parameters) -> None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            tiny_run(inputs, folder, interrupt)
+            tiny_run(inputs, folder, interrupt, every=0)
         except Stop:
             whole = (folder / "checkpoint.pt").read_bytes()
             (folder / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])

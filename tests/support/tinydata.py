@@ -19,10 +19,11 @@ from fer_bench.engine.data import TrainingData, make_clock, set_clock
 from fer_bench.engine.device import settle
 from fer_bench.engine.evaluate import Evaluation
 from fer_bench.engine.fit import finish, fitting
+from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.pixels import Pixels
-from fer_bench.engine.trainer import Inputs, Row, Trainer
+from fer_bench.engine.trainer import Row, Trainer
 from fer_bench.method import Batch
 from fer_bench.nets.backbone import Backbone, backbone_maker, make_trunk
 from fer_bench.protocols.prepare import Faces, Prepared
@@ -78,17 +79,18 @@ def tiny_trainer(method: Any, parameters: dict[str, Any] | None = None, **change
     return Trainer(tiny_inputs(method, parameters, **changes), Lane(CPU))
 
 
-def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None]) -> Row:
+def fit(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None],
+        every: float = 60) -> Row:
     """``fitting`` without the pauses."""
-    return finish(fitting(inputs, lane, folder, report, warn))
+    return finish(fitting(inputs, lane, folder, report, warn, every))
 
 
 def tiny_run(inputs: Inputs, folder: Path | None = None, report: Callable[[Row], None] = lambda row: None,
-             warn: Callable[[str], None] = lambda line: None) -> Row:
+             warn: Callable[[str], None] = lambda line: None, every: float = 60) -> Row:
     """``fit`` on the CPU; without ``folder`` the checkpoints are thrown away."""
     settle(CPU, 1, "fp32")
     with tempfile.TemporaryDirectory() as scratch:
-        return fit(inputs, Lane(CPU), folder or Path(scratch), report, warn)
+        return fit(inputs, Lane(CPU), folder or Path(scratch), report, warn, every)
 
 
 def with_labels(data: Prepared, split: str, true: np.ndarray) -> Prepared:
@@ -140,7 +142,7 @@ def batches(data: TrainingData, method: Any, epoch: int) -> Iterator[Batch]:
 
 def predict(trainer: Trainer, images: np.ndarray) -> np.ndarray:
     """Logits of stored images, as in a run."""
-    return Evaluation(trainer.method, Pixels(images, CPU), trainer.recipe, lambda step: step).logits().numpy()
+    return Evaluation(trainer.method, Pixels(images, CPU), trainer.recipe, lambda step, around: step).logits().numpy()
 
 
 def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:

@@ -70,10 +70,11 @@ class Place:
         self.results, self.work, self.cache = root / "results", root / "work", root / "cache"
 
     def words(self, *more: str, results: str = "results") -> list[str]:
-        """Arguments of the run command on the tiny dataset; its work folder lies beside the results folder."""
+        """Arguments of the run command on the tiny dataset; its work folder lies beside the results folder. The state
+        is saved as often as can be, so that faults meet every moment of it."""
         return ["--dataset", f"folder:{self.data}", "--recipe", str(self.recipe), "--cache", str(self.cache),
                 "--results", str(self.root / results), "--work", str(self.root / results / "../work" / results),
-                "--device", "cpu", *more]
+                "--device", "cpu", "--save-every", "0", *more]
 
     def records(self, results: str = "results") -> list[dict[str, Any]]:
         """All records under a results folder, ordered by method, protocol and seed."""
