@@ -51,6 +51,7 @@ class Task(submitit.helpers.Checkpointable):
     def __call__(self) -> dict[str, int]:
         """Work until the list is walked or the time is over; returns how many runs ended in which way."""
         from fer_bench.runs.check import check_networks, loadable
+        from fer_bench.runs.dispatch import on_device
         from fer_bench.runs.progress import Display
         from fer_bench.runs.worker import work
 
@@ -61,7 +62,7 @@ class Task(submitit.helpers.Checkpointable):
         self.refuse_other_runs(plans)
         plans = [plan for plan in plans if plan.spec.id in self.runs]
         plans = loadable(plans, print)
-        settings = resolve(self.settings, plans)
+        settings = on_device(resolve(self.settings, plans), self.number)
         check_networks(plans)
         display = Display(len(plans), Console(width=200, force_terminal=False))
         offset = self.number * len(plans) // self.tasks

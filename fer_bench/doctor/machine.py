@@ -118,17 +118,20 @@ def accelerator() -> Section:
             section.notes.append(f"cuda:{index} does not answer ({first_line(error)}): another process may fill it or "
                                  "hold it alone; choose another with --device")
         else:
-            section.notes += slow_bf16(index, compute)
+            section.notes += slow_recipes(index)
     return section
 
 
-def slow_bf16(index: int, compute: tuple[int, int]) -> list[str]:
-    """A note for a device that has no bf16 (and no tf32) in hardware, which came with compute capability 8.0."""
-    if compute >= (8, 0):
-        return []
-    recipes = " and ".join(name for name in recipe_names() if load_recipe(name).precision == "bf16")
-    return [f"cuda:{index} has no bf16 in hardware (compute capability {compute[0]}.{compute[1]}, 8.0 has): recipe "
-            f"{recipes} runs in slow kernels there; add --precision fp32, which gives another run id"]
+def slow_recipes(index: int) -> list[str]:
+    """A note on the recipes whose precision a GPU has not in hardware."""
+    import torch
+
+    from fer_bench.engine.device import slow_precision
+
+    names: dict[str, list[str]] = {}
+    for name in recipe_names():
+        names.setdefault(slow_precision(load_recipe(name).precision, torch.device("cuda", index)), []).append(name)
+    return [f"recipes {' and '.join(those)}: {line}" for line, those in names.items() if line]
 
 
 def no_graphs(index: int) -> str:

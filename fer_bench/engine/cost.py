@@ -15,14 +15,15 @@ from fer_bench.nets.backbone import Backbone
 
 
 def cost(trainer: Trainer, seconds: list[list[float]]) -> Row:
-    """Seconds of training and evaluation, images/s, how steps were run, parameters, forward passes, and peak memory
-    where the device tells it. Times of a run that shared its device include the others' turns.
+    """Seconds of training and evaluation, images/s, how steps were run, parameters, forward passes, and on a GPU the
+    most memory that this process has held, its earlier runs and the others beside it included: a replayed step
+    allocates nothing that could be counted. Times of a run that shared its device include the others' turns.
 
     seconds: of training and of evaluation, of all epochs.
     """
     training, evaluation = (sum(column) for column in zip(*seconds, strict=True))
     device, method = trainer.device, trainer.method
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    peak = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
     return {"seconds": training + evaluation, "training_seconds": training,
             "images_per_second": len(trainer.data) * len(seconds) / training,
             "parameters": sum(p.numel() for p in method.parameters()),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fer_bench.engine.augment import augment_batch, draw_view, normalise
 from fer_bench.engine.keyed import generator
-from fer_bench.engine.pixels import Pixels, put
+from fer_bench.engine.pixels import Pixels, eval_batch, put
 from fer_bench.method import Batch, Clock, Method
 from fer_bench.protocols.prepare import Faces
 from fer_bench.protocols.protocol import Recipe
@@ -111,16 +111,17 @@ class TrainingData:
         def run(visit: Callable[[Tensor, Tensor], None]) -> None:
             method.eval()
             with torch.no_grad():
-                for index in torch.split(torch.arange(len(self), device=self.device), sweep_batch(self.device)):
+                everyone = torch.arange(len(self), device=self.device)
+                for index in torch.split(everyone, sweep_batch(self.device, self.recipe.image_size)):
                     visit(normalise(self.images[index], self.recipe), index)
             method.train()
 
         return run
 
 
-def sweep_batch(device: torch.device) -> int:
+def sweep_batch(device: torch.device, size: int) -> int:
     """Faces in a batch of a sweep. A method may sum over batches, so another number is another version."""
-    return 256 if device.type == "cpu" else 1024
+    return 256 if device.type == "cpu" else eval_batch(device, size)
 
 
 def make_clock(epochs: int, steps_per_epoch: int, device: torch.device) -> Clock:

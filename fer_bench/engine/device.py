@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import warnings
+from functools import cache
 from typing import Any
 
 import torch
@@ -47,16 +48,42 @@ def settle(device: torch.device, threads: int, precision: str, fast: bool = Fals
         # said by Adam in every step that is called and not replayed; ours is capturable so that both have the same bits
         warnings.filterwarnings("ignore", message=".*capturable=True.*")
         torch.cuda.init()  # type: ignore[no-untyped-call]
-        torch.cuda.reset_peak_memory_stats(device)
+        name_of(device)
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
 
 
 def environment(device: torch.device, threads: int) -> dict[str, Any]:
     """What a record says of the machine: enough to know when the same bits can be expected."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return {"device": name, "kind": device.type, "threads": threads, "python": platform.python_version(),
+    return {"device": name_of(device), "kind": device.type, "threads": threads, "python": platform.python_version(),
             "torch": torch.__version__, "platform": platform.system() + " " + platform.machine()}
+
+
+@cache
+def name_of(device: torch.device) -> str:
+    """A device's name; asked while it works, since one that is lost does not tell."""
+    if device.type != "cuda":
+        return processor()
+    try:
+        return torch.cuda.get_device_name(device)
+    except RuntimeError:
+        return f"{device}, which does not answer"
+
+
+def slow_precision(precision: str, device: torch.device) -> str:
+    """What to know of a precision on a GPU of before compute capability 8.0, where bf16 and tf32 came; "" otherwise."""
+    if device.type != "cuda" or (compute := torch.cuda.get_device_capability(device)) >= (8, 0):
+        return ""
+    means = {"bf16": "its kernels are slow there; --precision fp32 is another run id and may be faster",
+             "tf32": "this runs as fp32 there, under another run id; leave the precision out"}
+    return "" if precision not in means else (f"{device} has no {precision} in hardware (compute capability "
+                                              f"{compute[0]}.{compute[1]}, 8.0 has): {means[precision]}")
+
+
+def spread(name: str, number: int) -> str:
+    """The device of the ``number``-th of several processes: "cuda" alone means the machine's GPUs in turn."""
+    count = torch.cuda.device_count() if name == "cuda" else 0
+    return f"cuda:{number % count}" if count > 1 else name
 
 
 def processor() -> str:

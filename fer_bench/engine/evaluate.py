@@ -24,7 +24,7 @@ class Evaluation:
                  runner: Callable[[Step, Surroundings], Step]) -> None:
         self.method, self.images, self.recipe = method, images, recipe
         device = images.stored.device
-        self.batch = eval_batch(device)
+        self.batch = eval_batch(device, recipe.image_size)
         self.start = torch.zeros((), dtype=torch.int64, device=device)
         self.places = torch.arange(self.batch, device=device)
         self.run = runner(self.step, Surroundings(dict, lambda: nothing, self.elsewhere))

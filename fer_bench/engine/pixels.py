@@ -13,6 +13,8 @@ from fer_bench.errors import UserError
 
 UPLOAD = 8192  # faces copied to a GPU at a time
 KEPT = 6  # arrays that stay on the device: train, valid and test of two datasets
+MOST, MOST_PIXELS = 1024, 2**23  # of a batch of evaluation on a GPU: faces, pixels
+MAPS = 90  # bytes of a ResNet-18's feature maps for each pixel of an image, as benchmarks/fake_device.py counts them
 SPARE = 0.7  # share of the free GPU memory that faces may take
 
 _resident: dict[tuple[int, str], tuple[np.ndarray, Tensor]] = {}
@@ -82,6 +84,13 @@ def put(kept: Tensor | None, value: Tensor, device: torch.device) -> Tensor:
     return value.to(device) if kept is None else kept.copy_(value)
 
 
-def eval_batch(device: torch.device) -> int:
-    """Faces in a batch of evaluation: enough to fill a GPU, not more than a CPU's caches take."""
-    return 128 if device.type == "cpu" else 1024
+def eval_batch(device: torch.device, size: int) -> int:
+    """Faces of ``size`` pixels in a batch of evaluation: enough to fill a GPU, and by a guess at their feature maps no
+    more than a 16th of its memory, of all that it has, so that the same card always takes the same batch; not more
+    than a CPU's caches take."""
+    if device.type == "cpu":
+        return 128
+    faces = min(MOST, MOST_PIXELS // size**2)
+    if device.type == "cuda":
+        faces = min(faces, torch.cuda.mem_get_info(device)[1] // 16 // (MAPS * size**2))
+    return max(1, faces)

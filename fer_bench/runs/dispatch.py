@@ -7,8 +7,10 @@ import os
 import queue
 import signal
 import sys
+from dataclasses import replace
 from typing import Any
 
+from fer_bench.engine.device import spread
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.worker import DeviceLost, Emit, work
@@ -32,7 +34,7 @@ def run_plans(plans: list[Plan], settings: Settings, emit: Emit) -> None:
         return
     context = multiprocessing.get_context("spawn")
     events: Any = context.Queue()
-    workers = [context.Process(target=_worker, args=(plans, k * len(plans) // jobs, settings, events))
+    workers = [context.Process(target=_worker, args=(plans, k * len(plans) // jobs, on_device(settings, k), events))
                for k in range(jobs)]
     for worker in workers:
         worker.start()
@@ -44,6 +46,11 @@ def run_plans(plans: list[Plan], settings: Settings, emit: Emit) -> None:
         for worker in workers:
             worker.join()
         raise
+
+
+def on_device(settings: Settings, worker: int) -> Settings:
+    """The settings of one of several workers: they take the machine's GPUs in turn."""
+    return replace(settings, device=spread(settings.device, worker))
 
 
 def _worker(plans: list[Plan], offset: int, settings: Settings, events: Any) -> None:

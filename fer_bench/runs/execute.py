@@ -24,7 +24,7 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     check_networks(usable)
     for plan in usable if retry else ():
         settings.store.clear_error(plan.spec.id)
-    for note in dict.fromkeys(note for p in usable for note in pack_notes(p)):
+    for note in dict.fromkeys(note for p in usable for note in (*pack_notes(p), *device_notes(p, settings))):
         say(note)
     display = Display(len(usable), Console(stderr=True))
     stop_on_terminate()
@@ -34,6 +34,18 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     if counts["busy"]:
         display.line(f"{counts['busy']} run(s) are being done by another process")
     return counts
+
+
+def device_notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
+    """What is worth knowing of a plan on this device: a slow precision, GPUs that stay idle."""
+    import torch
+
+    from fer_bench.engine.device import slow_precision
+
+    device, count = torch.device(settings.device), torch.cuda.device_count() if settings.device == "cuda" else 0
+    slow = slow_precision(plan.recipe.precision, device)
+    idle = f"{count} GPUs are here, {settings.jobs} of them in use: --jobs {count} uses all"
+    return (*([f"{plan.recipe.name}: {slow}"] if slow else []), *([idle] if count > settings.jobs else []))
 
 
 def pack_notes(plan: Plan) -> tuple[str, ...]:

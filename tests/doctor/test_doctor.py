@@ -228,13 +228,14 @@ def test_a_card_without_bf16_is_said_in_one_line(monkeypatch):
         return 2**30, 2**31
 
     for name, function in {"is_available": lambda: True, "device_count": lambda: 4, "mem_get_info": free,
-                           "get_device_name": str, "get_device_capability": computes.get}.items():
+                           "get_device_name": str,
+                           "get_device_capability": lambda device: computes[torch.device(device).index]}.items():
         monkeypatch.setattr(torch.cuda, name, function)
     monkeypatch.setattr(machine, "no_graphs", lambda index: "")
     section = machine.accelerator()
     assert section.rows[0] == ("cuda:0", "0", "1.0 of 2.0 GiB free", "7.5", "yes")
     slow, silent = section.notes
-    assert slow.startswith("cuda:0 has no bf16 in hardware (compute capability 7.5") and "fer48 and paper" in slow
+    assert slow.startswith("recipes fer48 and paper: cuda:0 has no bf16 in hardware (compute capability 7.5")
     assert silent.startswith("cuda:3 does not answer") and [row[0] for row in section.rows] == [
         "cuda:0", "cuda:1", "cuda:2"] and not section.broken
 
