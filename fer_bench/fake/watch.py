@@ -1,0 +1,158 @@
+"""Sees every operation of a pretended run: counts kernels, arithmetic, bytes and live memory, and keeps the rules."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import sysconfig
+import weakref
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from fer_bench.fake.counts import Work
+from fer_bench.fake.rules import RANDOM, Operation, broken, kind
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent
+OTHERS = (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"], "<")
+FREE = {"alias", "detach", "detach_", "empty", "empty_like", "empty_strided", "lift_fresh", "new_empty",
+        "new_empty_strided", "resize_", "set_", "_reshape_alias", "_unsafe_view"}  # launch nothing
+TAKEN = {"index", "index_select", "gather", "embedding"}  # read no more than they write
+BLOCK = 512  # torch's allocator rounds up to this many bytes
+AT_ONCE = 100  # tensors that one launch of a fused optimiser takes
+
+
+class Watch(TorchDispatchMode):
+    """To be entered after a FakeTensorMode, which then works below it.
+
+    part: what the run is at; work counts by it. strict: whether the rules hold now. bf16: the recipe's precision.
+    """
+
+    def __init__(self, bf16: bool) -> None:
+        super().__init__()
+        self.bf16, self.part, self.strict = bf16, "set-up", False
+        self.work: dict[str, Work] = defaultdict(Work)
+        self.problems: dict[str, None] = {}  # as a set that keeps its order
+        self.live = self.peak = 0  # bytes
+        self.known: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # storages on the device
+
+    @contextlib.contextmanager
+    def during(self, part: str, strict: bool | None = None) -> Iterator[None]:
+        """Count as ``part`` while the block runs, and keep the rules or not; None: as before."""
+        before = self.part, self.strict
+        self.part, self.strict = part, self.strict if strict is None else strict
+        try:
+            yield
+        finally:
+            self.part, self.strict = before
+
+    def begin(self) -> None:
+        """Count from here on."""
+        self.work.clear()
+        self.peak = self.live
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.split("::")[1]
+        out = None if name.startswith("_fused_") else func(*args, **kwargs)  # those have no pretended kernel
+        inputs, outputs = [*tensors(args), *tensors(kwargs.values())], [*tensors((out,))]
+        operation = Operation(name, func._overloadname, args, kwargs, inputs, outputs)
+        for tensor in outputs:
+            self.hold(tensor)
+        if self.strict:
+            for what in broken(operation, self.part, self.bf16):
+                self.problem(what, name in RANDOM)
+        if operation.on_device and not self.free(func, operation):
+            self.work[self.part] += self.counted(func, operation, out)
+        return out
+
+    def free(self, func: Any, operation: Operation) -> bool:
+        """Whether an operation launches nothing: a view, or a conversion of what is as wanted."""
+        name, inputs, outputs = operation.name, operation.inputs, operation.outputs
+        return bool(func.is_view or func.namespace == "prim" or name in FREE
+                    or (name == "_to_copy" and inputs and outputs and outputs[0] is inputs[0]))
+
+    def counted(self, func: Any, operation: Operation, out: Any) -> Work:
+        """The work of one operation. What it reads or writes in place counts twice, what it reads and writes once."""
+        name, args, packet = operation.name, operation.args, func._overloadpacket
+        moved = sum(size(t) for t in {id(t): t for t in (*operation.inputs, *operation.outputs)}.values()
+                    if kind(t) == "cuda")
+        launches = 1
+        if name in TAKEN:
+            moved = 2 * sum(map(size, operation.outputs))
+        elif name.startswith(("_fused_", "_foreach_")):
+            launches += len(args[0]) // AT_ONCE
+            moved = moved * 7 // 4 if "adam" in name else moved  # three of four are written, too
+        elif name.endswith("_") and isinstance(args[0], Tensor):
+            moved += size(args[0])
+        flops = flop_registry[packet](*args, **operation.kwargs, out_val=out) if packet in flop_registry else 0
+        return Work(launches, flops, moved)
+
+    def hold(self, tensor: Tensor) -> None:
+        """Count a tensor's memory as live until it is freed."""
+        if not isinstance(tensor, FakeTensor) or kind(tensor) != "cuda":
+            return
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.known:
+            self.known[storage._cdata] = storage
+            taken = -(-storage.nbytes() // BLOCK) * BLOCK
+            self.live += taken
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self.drop, taken)
+
+    def drop(self, taken: int) -> None:
+        """Memory was freed."""
+        self.live -= taken
+
+    def problem(self, what: str, random: bool = False) -> None:
+        """Note a broken rule, and where. Networks may draw for themselves: the engine keys torch's own generators."""
+        frames = stack()
+        if not (random and any(Path(file).parent == PACKAGE / "nets" for file, _ in frames)):
+            self.problems[f"{self.part}: {what}, {place(frames)}"] = None
+
+
+def tensors(values: Any) -> Iterator[Tensor]:
+    """All tensors in nested lists and tuples."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors(value)
+
+
+def size(tensor: Tensor) -> int:
+    """Bytes of a tensor's elements."""
+    return tensor.numel() * tensor.element_size()
+
+
+def stack() -> list[tuple[str, int]]:
+    """File and line of each call under way, innermost first, up to where the run is driven."""
+    frame, found = sys._getframe(1), []
+    while frame is not None and frame.f_code.co_filename != str(HERE / "drive.py"):
+        found.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+def place(frames: list[tuple[str, int]]) -> str:
+    """The innermost place in the suite, and the innermost one outside of it, which is the method's, if it called."""
+    own = [(Path(file), line) for file, line in frames if not file.startswith((*OTHERS, str(HERE)))
+           or Path(file).is_relative_to(PACKAGE) and not file.startswith(str(HERE))]
+    if not own:
+        return "at an unknown place"
+    called = next(((file, line) for file, line in own if not file.is_relative_to(PACKAGE)), None)
+    first = f"at {short(*own[0])}"
+    return first if called in (None, own[0]) else f"{first}, from {short(*called)}"  # type: ignore[misc]
+
+
+def short(file: Path, line: int) -> str:
+    """A file relative to the checkout, or its name alone, and the line."""
+    inside = file.is_relative_to(PACKAGE.parent)
+    return f"{file.relative_to(PACKAGE.parent) if inside else file.name}:{line}"
