@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.utils._pytree import tree_map
@@ -18,7 +14,8 @@ from fer_bench.engine.data import make_clock, set_clock
 from fer_bench.engine.trainer import Inputs, Trainer
 from fer_bench.fake.counts import Counts, Report, Work
 from fer_bench.fake.device import HOST, FakeLane, on_host, pretend
-from fer_bench.fake.watch import Watch, place
+from fer_bench.fake.watch import Watch
+from fer_bench.fake.where import place, raised
 from fer_bench.method import Method
 from fer_bench.nets.backbone import backbone_maker
 from fer_bench.protocols.prepare import Faces, Prepared
@@ -31,7 +28,7 @@ STEP = ("data", "forward", "backward", "optimiser", "rest")
 def drive(method_class: type[Method], parameters: dict[str, Any], recipe: Recipe, *, faces: int | None = None,
           test_faces: int = 40, stored_size: int = 100, classes: int = 7, wrong: float = 0.3,
           check: bool = True) -> Report:
-    """Build a method, train a first and a last epoch of it, evaluate, save, restore and go on, and let two share a lane.
+    """Build a method, train a first and a last epoch of it, evaluate, save, restore, go on, and let two share a lane.
 
     Of an epoch the first and the last step are taken, so that real numbers of faces cost no more than few. faces: a
     batch and a small one if None. stored_size: pixels of the stored faces' sides. wrong: the share of wrong labels.
@@ -41,22 +38,21 @@ def drive(method_class: type[Method], parameters: dict[str, Any], recipe: Recipe
     data = blank_data(recipe.batch_size + TAIL if faces is None else faces, test_faces, stored_size, classes, wrong)
     make = backbone_maker(recipe.backbone, len(recipe.mean), classes, recipe.precision == "bf16", "none")
     inputs = [Inputs("pretended", method_class, parameters, recipe, data, seed, make) for seed in (0, 1)]
+    gc.disable()
     try:
         with pretend(watch):
             counts = Drive(watch, inputs[0], check).all(inputs[1])
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
         what = f"{error.func}: a value is read from the device; stay on it: torch.where, masks, clamp"
-        return Report(None, [*watch.problems, f"{watch.part}: {what}, {whence(error)}"])
+        return Report(None, [*watch.problems, f"{watch.part}: {what},{place(raised(error))}"])
     except Exception as error:
         text = " ".join(str(error).split())[:300]
-        return Report(None, list(watch.problems), f"{watch.part}: {type(error).__name__}: {text}, {whence(error)}")
+        what = f"{watch.part}: {type(error).__name__}: {text},{place(raised(error))}"
+        return Report(None, list(watch.problems), what)
+    finally:
+        gc.freeze()  # torch 2.14 crashes when the collector takes pretended parameters and gradients apart
+        gc.enable()
     return Report(counts, list(watch.problems))
-
-
-def whence(error: Exception) -> str:
-    """Where an exception was raised."""
-    frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
-    return place([frame for frame in reversed(frames) if frame[0] != __file__])
 
 
 def blank_data(faces: int, test_faces: int, size: int, classes: int, wrong: float) -> Prepared:
@@ -67,7 +63,7 @@ def blank_data(faces: int, test_faces: int, size: int, classes: int, wrong: floa
         given = np.where(np.random.default_rng(0).random(count) < share, (true + 1) % classes, true)
         return Faces(np.zeros((count, size, size, 3), np.uint8), given, true, tuple(map(str, range(count))), None)
 
-    return Prepared(tuple(f"class{c}" for c in range(classes)), blank(faces, wrong), blank(8, 0.0),
+    return Prepared(tuple(f"class{c}" for c in range(classes)), blank(faces, wrong), None,
                     blank(test_faces, 0.0))
 
 
@@ -99,18 +95,17 @@ class Drive:
 
     def all(self, other: Inputs) -> Counts:
         """Everything. other: the same run with another seed."""
-        trainer, last = self.trainer, self.inputs.recipe.epochs - 1
+        trainer, epochs, tail = self.trainer, self.inputs.recipe.epochs, self.trainer.data.steps - 1
         self.begin(trainer, 0)
-        self.step(trainer, trainer.data.steps - 1, warm=True)  # what is made in a first step may be
+        self.step(trainer, tail, warm=True)  # what is made in a first step may be
         self.step(trainer, 0)
-        gc.collect()
         resident = self.watch.live
-        if last:
-            self.begin(trainer, last)
-            self.step(trainer, 0)
-            self.step(trainer, trainer.data.steps - 1)
+        self.begin(trainer, epochs - 1)
+        self.step(trainer, 0)
         evaluation, peak = self.evaluate(trainer)
-        self.go_on(other, last)
+        state = self.save()
+        self.step(trainer, tail)
+        self.share(state, other)
         work, step_peak = max(self.steps, key=lambda step: sum(step[0].values(), Work()).flops)
         sweep, sweep_peak, swept = max(self.sweeps, key=lambda sweep: sweep[0].flops)
         return Counts(work, evaluation, len(self.inputs.data.test), sweep, swept, resident, step_peak, peak,
@@ -141,7 +136,6 @@ class Drive:
 
     def begin(self, trainer: Trainer, epoch: int) -> None:
         """Begin an epoch, and keep what the method's sweeps took."""
-        gc.collect()
         self.watch.begin()
         self.swept = 0
         with self.watch.during("begin"):
@@ -168,22 +162,24 @@ class Drive:
                 found, peak = self.watch.work["evaluation"], self.watch.peak
         return found, peak
 
-    def go_on(self, other: Inputs, epoch: int) -> None:
-        """Save and restore, here and in a fresh trainer; then start another seed here, in turns with the fresh one."""
+    def save(self) -> Any:
+        """The state as a checkpoint holds it, on the host; the trainer goes back to it."""
         with self.watch.during("checkpoint"):
             state = tree_map(lambda value: value.cpu() if isinstance(value, Tensor) else value, self.trainer.state())
             self.trainer.restore(state)
-        self.step(self.trainer, 0)
-        with self.watch.during("set-up"):
-            fresh = self.new_trainer()
+        return state
+
+    def share(self, state: Any, other: Inputs) -> None:
+        """Go on from a checkpoint in a fresh trainer, in turns with another seed in the place of the first one."""
+        fresh = self.new_trainer()
+        with self.watch.during("checkpoint"):
             fresh.restore(state)
-        self.begin(fresh, epoch)
-        self.step(fresh, 0, warm=True)
+        self.begin(fresh, self.inputs.recipe.epochs - 1)
         with self.watch.during("take over"):
             taken = self.trainer.take_over(other)
+            if not taken and not self.trainer.method.not_capturable and self.check:
+                self.watch.problem("the next seed cannot use its recordings; keep no tensors outside of buffers")
         if taken:
             self.begin(self.trainer, 0)
             self.step(self.trainer, 0)
-            self.step(fresh, fresh.data.steps - 1)
-        elif self.check:
-            self.watch.problem("the next seed cannot use its recordings: keep no tensors outside of buffers")
+        self.step(fresh, 0, warm=True)

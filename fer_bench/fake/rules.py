@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +47,20 @@ def kind(tensor: Tensor) -> str:
     return str((tensor.fake_device if isinstance(tensor, FakeTensor) else tensor.device).type)
 
 
-def broken(operation: Operation, part: str, bf16: bool) -> Iterator[str]:
-    """What an operation in a part of a run does that it must not, with what to do instead."""
+def broken(operation: Operation, part: str, bf16: bool, in_network: Callable[[], bool]) -> Iterator[str]:
+    """What an operation in a part of a run does that it must not, with what to do instead.
+
+    in_network: whether it is a network's own. Those may draw, as the engine keys torch's generators, and have the
+    recipe's precision; the parts of a method beside them are in float32.
+    """
     yield from places(operation, host_clock=part == "sweep")
-    if operation.name in RANDOM and operation.kwargs.get("generator") is None:
+    if operation.name in RANDOM and operation.kwargs.get("generator") is None and not in_network():
         yield f"{operation.name}: random numbers without a generator; draw them in 'draw'"
     if operation.on_device and operation.name in UNREPEATABLE or (operation.name, operation.overload) == (
             "median", "dim"):
         yield f"{operation.name}: has no deterministic CUDA kernel; write it with others"
     if operation.name == "convolution" and part in CONVOLUTIONS:
-        yield from convolution(operation, torch.bfloat16 if bf16 else torch.float32)
+        yield from convolution(operation, torch.bfloat16 if bf16 and in_network() else None)
     if operation.name.startswith("_fused_"):
         yield from fused(operation)
 
@@ -75,11 +79,12 @@ def places(operation: Operation, host_clock: bool) -> Iterator[str]:
         yield f"{name}: a 0-d CPU tensor goes into the step, and a recorded step would keep its value; use a buffer"
 
 
-def convolution(operation: Operation, dtype: torch.dtype) -> Iterator[str]:
-    """Precision and memory format."""
-    for role, tensor in zip(("input", "weight"), operation.args[:2], strict=True):
-        if tensor.dtype != dtype:
-            yield f"convolution: its {role} is {tensor.dtype}, the recipe says {dtype}; go through the network's methods"
+def convolution(operation: Operation, dtype: torch.dtype | None) -> Iterator[str]:
+    """Precision, if there is one that it must have, and memory format."""
+    images, weight = operation.args[:2]
+    if dtype is not None and {images.dtype, weight.dtype} != {dtype}:
+        yield f"convolution: in {images.dtype}, the recipe says {dtype}; go through the network's own methods"
+    for role, tensor in (("input", images), ("weight", weight)):
         if tensor.dim() == 4 and not tensor.is_contiguous(memory_format=torch.channels_last):
             yield f"convolution: its {role} is not channels_last, strides {tensor.stride()} of {tuple(tensor.shape)}"
 

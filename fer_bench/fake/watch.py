@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import sysconfig
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -17,11 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from fer_bench.fake.counts import Work
-from fer_bench.fake.rules import RANDOM, Operation, broken, kind
+from fer_bench.fake.rules import Operation, broken, kind
+from fer_bench.fake.where import in_network, place, stack
 
-HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parent
-OTHERS = (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"], "<")
 FREE = {"alias", "detach", "detach_", "empty", "empty_like", "empty_strided", "lift_fresh", "new_empty",
         "new_empty_strided", "resize_", "set_", "_reshape_alias", "_unsafe_view"}  # launch nothing
 TAKEN = {"index", "index_select", "gather", "embedding"}  # read no more than they write
@@ -60,6 +55,8 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func.namespace == "prim":  # a tensor is asked for its device
+            return func(*args, **kwargs)
         name = func._schema.name.split("::")[1]
         out = None if name.startswith("_fused_") else func(*args, **kwargs)  # those have no pretended kernel
         inputs, outputs = [*tensors(args), *tensors(kwargs.values())], [*tensors((out,))]
@@ -67,8 +64,8 @@ class Watch(TorchDispatchMode):
         for tensor in outputs:
             self.hold(tensor)
         if self.strict:
-            for what in broken(operation, self.part, self.bf16):
-                self.problem(what, name in RANDOM)
+            for what in broken(operation, self.part, self.bf16, in_network):
+                self.problem(what)
         if operation.on_device and not self.free(func, operation):
             self.work[self.part] += self.counted(func, operation, out)
         return out
@@ -76,7 +73,7 @@ class Watch(TorchDispatchMode):
     def free(self, func: Any, operation: Operation) -> bool:
         """Whether an operation launches nothing: a view, or a conversion of what is as wanted."""
         name, inputs, outputs = operation.name, operation.inputs, operation.outputs
-        return bool(func.is_view or func.namespace == "prim" or name in FREE
+        return bool(func.is_view or name in FREE
                     or (name == "_to_copy" and inputs and outputs and outputs[0] is inputs[0]))
 
     def counted(self, func: Any, operation: Operation, out: Any) -> Work:
@@ -111,11 +108,9 @@ class Watch(TorchDispatchMode):
         """Memory was freed."""
         self.live -= taken
 
-    def problem(self, what: str, random: bool = False) -> None:
-        """Note a broken rule, and where. Networks may draw for themselves: the engine keys torch's own generators."""
-        frames = stack()
-        if not (random and any(Path(file).parent == PACKAGE / "nets" for file, _ in frames)):
-            self.problems[f"{self.part}: {what}, {place(frames)}"] = None
+    def problem(self, what: str) -> None:
+        """Note a broken rule, and where."""
+        self.problems[f"{self.part}: {what},{place(stack())}"] = None
 
 
 def tensors(values: Any) -> Iterator[Tensor]:
@@ -130,29 +125,3 @@ def tensors(values: Any) -> Iterator[Tensor]:
 def size(tensor: Tensor) -> int:
     """Bytes of a tensor's elements."""
     return tensor.numel() * tensor.element_size()
-
-
-def stack() -> list[tuple[str, int]]:
-    """File and line of each call under way, innermost first, up to where the run is driven."""
-    frame, found = sys._getframe(1), []
-    while frame is not None and frame.f_code.co_filename != str(HERE / "drive.py"):
-        found.append((frame.f_code.co_filename, frame.f_lineno))
-        frame = frame.f_back  # type: ignore[assignment]
-    return found
-
-
-def place(frames: list[tuple[str, int]]) -> str:
-    """The innermost place in the suite, and the innermost one outside of it, which is the method's, if it called."""
-    own = [(Path(file), line) for file, line in frames if not file.startswith((*OTHERS, str(HERE)))
-           or Path(file).is_relative_to(PACKAGE) and not file.startswith(str(HERE))]
-    if not own:
-        return "at an unknown place"
-    called = next(((file, line) for file, line in own if not file.is_relative_to(PACKAGE)), None)
-    first = f"at {short(*own[0])}"
-    return first if called in (None, own[0]) else f"{first}, from {short(*called)}"  # type: ignore[misc]
-
-
-def short(file: Path, line: int) -> str:
-    """A file relative to the checkout, or its name alone, and the line."""
-    inside = file.is_relative_to(PACKAGE.parent)
-    return f"{file.relative_to(PACKAGE.parent) if inside else file.name}:{line}"

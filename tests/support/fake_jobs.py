@@ -1,0 +1,17 @@
+"""What the children of the tests of the pretended device do."""
+
+from __future__ import annotations
+
+from cases import CASES
+
+from fer_bench.fake.counts import Report
+from fer_bench.fake.drive import drive
+from fer_bench.protocols.protocol import load_recipe
+
+RECIPES = {"quick": {}, "fer48": {}, "paper": {"image_size": "64"}}  # other sizes change arithmetic only
+
+
+def under_all_recipes(case: str) -> dict[str, Report]:
+    """A method under each recipe."""
+    method, parameters = CASES[case]
+    return {name: drive(method, parameters, load_recipe(name, changes)) for name, changes in RECIPES.items()}
