@@ -23,14 +23,16 @@ class Crashed(Exception):
     """Some work ended its process each time; the text says how."""
 
 
-def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once: int = 2) -> Iterator[tuple[int, Any]]:
+def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once: int = 2,
+          ready: Callable[[], Any] | None = None) -> Iterator[tuple[int, Any]]:
     """``function(*job)`` of each job in a child, as (place among the jobs, what it returned) in the order of their
     ends. What it raised, or Crashed, is given in place of what it returned.
 
-    function: a module's, so that other processes find it; what importing its module takes is done once for all.
+    function, ready: a module's, so that other processes find them. Importing that module and calling ``ready`` is done
+    once for all children, which begin with what that leaves in memory.
     """
     here, there = multiprocessing.Pipe()
-    nursery = multiprocessing.get_context("spawn").Process(target=serve, args=(there, function, list(jobs), at_once))
+    nursery = multiprocessing.get_context("spawn").Process(target=serve, args=(there, function, list(jobs), at_once, ready))
     nursery.start()
     there.close()
     try:
@@ -43,9 +45,12 @@ def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once
         nursery.join()
 
 
-def serve(pipe: Connection, function: Callable[..., Any], jobs: list[tuple[Any, ...]], at_once: int) -> None:
+def serve(pipe: Connection, function: Callable[..., Any], jobs: list[tuple[Any, ...]], at_once: int,
+          ready: Callable[[], Any] | None) -> None:
     """The process that forks: keeps ``at_once`` children at work until all jobs are done."""
     torch.set_num_threads(1)
+    if ready is not None:
+        ready()
     gc.freeze()  # what is here stays, in all children
     waiting = [(place, 1) for place in reversed(range(len(jobs)))]
     working: dict[Any, tuple[Any, int, int]] = {}  # by the parent's end of the pipe
