@@ -32,7 +32,8 @@ def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once
     once for all children, which begin with what that leaves in memory.
     """
     here, there = multiprocessing.Pipe()
-    nursery = multiprocessing.get_context("spawn").Process(target=serve, args=(there, function, list(jobs), at_once, ready))
+    arguments = there, function, list(jobs), at_once, ready
+    nursery = multiprocessing.get_context("spawn").Process(target=serve, args=arguments)
     nursery.start()
     there.close()
     try:
@@ -59,7 +60,8 @@ def serve(pipe: Connection, function: Callable[..., Any], jobs: list[tuple[Any, 
             place, attempt = waiting.pop()
             answer, process = start(function, jobs[place])
             working[answer] = process, place, attempt
-        for answer in wait(list(working)):
+        answers: list[Any] = wait(list(working))
+        for answer in answers:
             process, place, attempt = working.pop(answer)
             try:
                 pipe.send((place, answer.recv()))

@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.cuda.amp import common as amp
 from torch.utils._python_dispatch import _disable_current_modes
 
-from fer_bench.engine import augment, pixels, resize
+from fer_bench.engine import augment, keyed, pixels, resize
 from fer_bench.engine import data as training_data
 from fer_bench.engine import trainer as training
 from fer_bench.engine.lane import Lane
@@ -31,6 +31,7 @@ from fer_bench.method import Clock, Method
 HOST, CARD = torch.device("cpu"), torch.device("cuda", 0)
 MEMORY = 80 * 10**9  # bytes that the pretended card says it has
 
+deterministic: Any = torch.utils.deterministic
 on_host = _disable_current_modes  # real tensors again while the block runs
 
 
@@ -60,9 +61,9 @@ class Twin:
 @contextlib.contextmanager
 def pretend(watch: Watch) -> Iterator[None]:
     """A card while the block runs. Work in a process of its own: torch keeps much about the tensors it has seen."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    before = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    deterministic.fill_uninitialized_memory = False
     try:
         with contextlib.ExitStack() as block:
             for where, name, stand_in in (*of_torch(), *of_the_engine()):
@@ -72,7 +73,7 @@ def pretend(watch: Watch) -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(before[0])
-        torch.utils.deterministic.fill_uninitialized_memory = before[1]  # type: ignore[attr-defined]
+        deterministic.fill_uninitialized_memory = before[1]
 
 
 def of_torch() -> Iterator[tuple[Any, str, Any]]:
@@ -90,7 +91,7 @@ def of_torch() -> Iterator[tuple[Any, str, Any]]:
 def of_the_engine() -> Iterator[tuple[Any, str, Any]]:
     """What the engine does on the host, and what it keeps for the life of a process."""
     twins: weakref.WeakKeyDictionary[Method, Twin] = weakref.WeakKeyDictionary()
-    build, begin, generator = training.build_method, training_data.TrainingData.begin, training_data.generator
+    build, begin, generator = training.build_method, training_data.TrainingData.begin, keyed.generator
 
     def build_twice(inputs: training.Inputs, labels: Tensor, steps: int) -> Method:
         with on_host():
@@ -103,8 +104,13 @@ def of_the_engine() -> Iterator[tuple[Any, str, Any]]:
            lambda data, method, epoch, clock: begin(data, twins[method], epoch, clock))  # type: ignore[arg-type]
     yield training_data, "generator", lambda *parts, device=HOST: generator(*parts)
     yield pixels, "_resident", {}
-    yield augment, "constant", cache(augment.constant.__wrapped__)
-    yield resize, "_taps_on", cache(resize._taps_on.__wrapped__)
+    yield augment, "constant", anew(augment.constant)
+    yield resize, "_taps_on", anew(resize._taps_on)
+
+
+def anew(cached: Any) -> Any:
+    """A cached function with an empty cache."""
+    return cache(cached.__wrapped__) if hasattr(cached, "__wrapped__") else cached
 
 
 def conv_format(images: Tensor, weight: Tensor, backend: Any) -> torch.memory_format:
@@ -123,7 +129,8 @@ def to(module: Any, *args: Any, **kwargs: Any) -> Any:
             for name, old in group.items():
                 if old is not None:
                     if id(old) not in moved:
-                        new = old.detach().to(device=device, dtype=dtype if old.is_floating_point() else None)
+                        new = torch.empty_strided(old.shape, old.stride(), device=device or old.device,
+                                                  dtype=dtype if dtype and old.is_floating_point() else old.dtype)
                         if memory_format is not None and new.dim() == 4:
                             new = new.contiguous(memory_format=memory_format)
                         moved[id(old)] = old, nn.Parameter(new, old.requires_grad) if is_parameter(old) else new

@@ -30,7 +30,7 @@ def drive(method_class: type[Method], parameters: dict[str, Any], recipe: Recipe
           check: bool = True) -> Report:
     """Build a method, train a first and a last epoch of it, evaluate, save, restore, go on, and let two share a lane.
 
-    Of an epoch the first and the last step are taken, so that real numbers of faces cost no more than few. faces: a
+    Of an epoch one full step or the last one is taken, so that real numbers of faces cost no more than few. faces: a
     batch and a small one if None. stored_size: pixels of the stored faces' sides. wrong: the share of wrong labels.
     check: keep the rules; without, only count. Whatever goes wrong is in the report.
     """
@@ -101,12 +101,11 @@ class Drive:
         self.step(trainer, 0)
         resident = self.watch.live
         self.begin(trainer, epochs - 1)
-        self.step(trainer, 0)
         evaluation, peak = self.evaluate(trainer)
         state = self.save()
         self.step(trainer, tail)
         self.share(state, other)
-        work, step_peak = max(self.steps, key=lambda step: sum(step[0].values(), Work()).flops)
+        work, step_peak = self.steps[0]
         sweep, sweep_peak, swept = max(self.sweeps, key=lambda sweep: sweep[0].flops)
         return Counts(work, evaluation, len(self.inputs.data.test), sweep, swept, resident, step_peak, peak,
                       sweep_peak, sum(p.numel() for p in trainer.method.parameters()))
@@ -131,7 +130,7 @@ class Drive:
 
             return swept
 
-        trainer.data.view, trainer.data.sweep = counted_view, counted_sweep  # type: ignore[method-assign]
+        trainer.data.view, trainer.data.sweep = counted_view, counted_sweep  # type: ignore[method-assign,assignment]
         return trainer
 
     def begin(self, trainer: Trainer, epoch: int) -> None:

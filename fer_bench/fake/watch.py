@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -20,18 +21,19 @@ from fer_bench.fake.where import in_network, place, stack
 FREE = {"alias", "detach", "detach_", "empty", "empty_like", "empty_strided", "lift_fresh", "new_empty",
         "new_empty_strided", "resize_", "set_", "_reshape_alias", "_unsafe_view"}  # launch nothing
 TAKEN = {"index", "index_select", "gather", "embedding"}  # read no more than they write
+META = torch.device("meta")
 BLOCK = 512  # torch's allocator rounds up to this many bytes
 AT_ONCE = 100  # tensors that one launch of a fused optimiser takes
 
 
-class Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """To be entered after a FakeTensorMode, which then works below it.
 
     part: what the run is at; work counts by it. strict: whether the rules hold now. bf16: the recipe's precision.
     """
 
     def __init__(self, bf16: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bf16, self.part, self.strict = bf16, "set-up", False
         self.work: dict[str, Work] = defaultdict(Work)
         self.problems: dict[str, None] = {}  # as a set that keeps its order
@@ -53,22 +55,34 @@ class Watch(TorchDispatchMode):
         self.work.clear()
         self.peak = self.live
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and the guard costs a tenth of all time
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.namespace == "prim":  # a tensor is asked for its device
-            return func(*args, **kwargs)
+        if func is torch.ops.prim.device.default:  # asked more often than all else; as FakeTensorMode answers it
+            return META if args[0].fake_mode.in_kernel_invocation else args[0].fake_device
         name = func._schema.name.split("::")[1]
-        out = None if name.startswith("_fused_") else func(*args, **kwargs)  # those have no pretended kernel
-        inputs, outputs = [*tensors(args), *tensors(kwargs.values())], [*tensors((out,))]
-        operation = Operation(name, func._overloadname, args, kwargs, inputs, outputs)
-        for tensor in outputs:
+        operation = Operation(name, func._overloadname, args, kwargs, [*tensors(args), *tensors(kwargs.values())], [])
+        try:
+            out = None if name.startswith("_fused_") else func(*args, **kwargs)  # those have no pretended kernel
+        except Exception:
+            self.check(operation)  # it may say better what is wrong
+            raise
+        operation.outputs.extend(tensors((out,)))
+        for tensor in operation.outputs:
             self.hold(tensor)
         if self.strict:
-            for what in broken(operation, self.part, self.bf16, in_network):
-                self.problem(what)
+            self.check(operation)
         if operation.on_device and not self.free(func, operation):
             self.work[self.part] += self.counted(func, operation, out)
         return out
+
+    def check(self, operation: Operation) -> None:
+        """Note what an operation must not do."""
+        for what in broken(operation, self.part, self.bf16, in_network):
+            self.problem(what)
 
     def free(self, func: Any, operation: Operation) -> bool:
         """Whether an operation launches nothing: a view, or a conversion of what is as wanted."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from cases import CASES
+import timm  # noqa: F401  here, once for all children: the paper's recipe asks for it
+from cases import CASES, INFOS
 
 from fer_bench.fake.counts import Report
 from fer_bench.fake.drive import drive
 from fer_bench.protocols.protocol import load_recipe
 
 RECIPES = {"quick": {}, "fer48": {}, "paper": {"image_size": "64"}}  # other sizes change arithmetic only
+DRIVEN = [*INFOS, "scn-early-all", "crt-early"]
 
 
 def under_all_recipes(case: str) -> dict[str, Report]:
