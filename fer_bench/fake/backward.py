@@ -58,12 +58,13 @@ def consumers(root: Any) -> dict[Any, int]:
 
 def run(node: Any, gradients: dict[int, Tensor]) -> tuple[Tensor | None, ...]:
     """The gradients of a node's inputs from those of its outputs; a leaf keeps its own."""
-    if not gradients:
-        return (None,) * len(node.next_functions)
     if hasattr(node, "variable"):
-        keep(node.variable, gradients[0])
+        if gradients:
+            keep(node.variable, gradients[0])
         return ()
-    call = node if callable(node) else node.apply  # a function written in Python is no callable
+    if not gradients and callable(node):
+        return (None,) * len(node.next_functions)
+    call = node if callable(node) else node.apply  # a function written in Python, which may make a gradient of none
     found = call(*(gradients.get(place) for place in range(len(node._input_metadata))))
     return found if isinstance(found, tuple) else (found,)
 

@@ -27,8 +27,8 @@ COMPARED = ("ce", "nla")
 @pytest.fixture(scope="module")
 def reports(request):
     """Reports of the methods that were asked for, by method and recipe."""
-    asked = [item for item in request.session.items if item.path == request.path]
-    cases = {item.callspec.params["case"] for item in asked if hasattr(item, "callspec")} & set(DRIVEN)
+    asked = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    cases = {item.callspec.params["case"] for item in asked if "case" in item.callspec.params}
     names = sorted(cases | set(COMPARED))
     return {names[place]: report for place, report in apart(under_all_recipes, [(n,) for n in names], 2, ready)}
 
@@ -54,10 +54,9 @@ def test_the_optimiser_is_few_launches(reports):
 def test_memory_holds_what_must_be_there(reports):
     for recipe, report in reports["ce"].items():
         counts, size = report.counts, load_recipe(recipe).batch_size
-        least = 12 * counts.parameters + (size + 6 + 40) * 100 * 100 * 3  # weights, two moments, stored faces
+        least = 16 * counts.parameters + (size + 6 + 40) * 100 * 100 * 3  # weights, gradients, moments, stored faces
         assert least < counts.resident_bytes < 1.3 * least + 2**22
-        assert counts.resident_bytes + 4 * counts.parameters < counts.step_peak_bytes < 2**30
-        assert counts.evaluation_peak_bytes > 12 * counts.parameters
+        assert counts.resident_bytes < counts.evaluation_peak_bytes < counts.step_peak_bytes < 2**30
 
 
 def test_flops_are_those_of_the_same_step_on_the_cpu(reports):
