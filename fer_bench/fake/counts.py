@@ -27,7 +27,8 @@ class Counts:
     step: one full training step by part: "data", "forward", "backward", "optimiser", "rest" (what is written before
     the step, and its loss after it). evaluation: one prediction of the test set. sweep: what a method does before an
     epoch, the larger of the first and the last one; its number of faces counts every visit.
-    resident_bytes: faces, labels, weights, gradients and moments. The peaks include it; each is 0 where there was nothing to do.
+    resident_bytes: faces, labels, weights, gradients and moments. The peaks include it; each is 0 where
+    there was nothing to do.
     """
 
     step: dict[str, Work]
