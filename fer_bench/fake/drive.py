@@ -56,7 +56,7 @@ def drive(method_class: type[Method], parameters: dict[str, Any], recipe: Recipe
 
 
 def blank_data(faces: int, test_faces: int, size: int, classes: int, wrong: float) -> Prepared:
-    """Black grey-less faces; labels in turn, a share of them wrong."""
+    """Black colour faces; labels in turn, a share of them wrong."""
 
     def blank(count: int, share: float) -> Faces:
         true = np.arange(count) % classes

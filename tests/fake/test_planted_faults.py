@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from planted import FAULTS, plant, ready
+from planted_engine import FAULTS, plant, ready
 
 from fer_bench.fake.children import apart
 

@@ -1,29 +1,21 @@
-"""Faults that only a CUDA device would show, each with a word of the message that must name it."""
+"""Methods with faults that only a CUDA device would show, each with a word of the message that must name it."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fer_bench.engine import augment, data, optim, trainer
-from fer_bench.fake.counts import Report
-from fer_bench.fake.drive import drive
 from fer_bench.method import Method
-from fer_bench.nets.backbone import Backbone
-from fer_bench.protocols.protocol import load_recipe
 
-FAULTS: dict[str, tuple[type[Method], list[Any], str]] = {}  # name: method, patches of the engine, word
+FAULTS: dict[str, tuple[type[Method], str]] = {}
 
 
 def says(word: str) -> Callable[[type[Method]], type[Method]]:
     def note(method: type[Method]) -> type[Method]:
-        FAULTS[method.__name__] = (method, [], word)
+        FAULTS[method.__name__] = (method, word)
         return method
     return note
 
@@ -233,61 +225,3 @@ class BufferBornOnHost(Ok):
 class RemembersATensor(Ok):
     def begin_epoch(self, clock, sweep):
         self.last = torch.zeros(3, device=self.net.head.weight.device)
-
-
-def autocast_of_cpu(self, images):
-    with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-        return self.trunk.forward_features(images).float()
-
-
-def clock_on_host(epochs, steps, device, make=data.make_clock):
-    return make(epochs, steps, torch.device("cpu"))
-
-
-def rates_of_double(method, recipe, device, recorded=False, make=optim.make_optimiser):
-    made = make(method, recipe, device, recorded)
-    for group in made.param_groups:
-        group["lr"] = group["lr"].double()
-    return made
-
-
-def moments_in_rows(optimiser, saved, load=optim.load_moments):
-    load(optimiser, saved)
-    for values in optimiser.state.values():
-        values["exp_avg"] = values["exp_avg"].contiguous()
-
-
-def erase_from_host(images, box):
-    place = torch.arange(images.shape[-1], dtype=torch.float32)
-    return images.masked_fill((place >= box[:, :1])[:, None, None, :], 0)
-
-
-FAULTS |= {
-    "autocast of the CPU": (Ok, [(Backbone, "features", autocast_of_cpu)], "the recipe says torch.bfloat16"),
-    "clock on the host": (type("OfTheClock", (Ok,), {"loss": lambda self, batch, clock: Ok.loss(self, batch, clock)
-                                                     * (1 + clock.progress)}),
-                          [(trainer, "make_clock", clock_on_host)], "0-d CPU tensor"),
-    "draws stay on the host": (type("Draws", (Ok,), {
-        "draw": lambda self, generator, size: {"u": torch.rand(size, generator=generator)},
-        "loss": lambda self, batch, clock: Ok.loss(self, batch, clock) * batch.draws["u"].mean()}),
-        [(data, "put", lambda kept, value, device: value if kept is None else kept.copy_(value))], "CPU tensor"),
-    "float64 learning rates": (Ok, [(trainer, "make_optimiser", rates_of_double)], "learning rate torch.float64"),
-    "moments with other strides": (Ok, [(trainer, "load_moments", moments_in_rows)], "strides"),
-    "constants made in every step": (Ok, [(augment, "constant", lambda v, device: torch.tensor(v, device=device))],
-                                     "copy between host and device"),
-    "erasing with a host tensor": (Ok, [(augment, "erase", erase_from_host)], "data: ge: a CPU tensor beside"),
-}
-
-
-def plant(name: str) -> Report:
-    """What is found when a fault is planted; "" for none."""
-    method, patches, _ = FAULTS.get(name, (Ok, [], ""))
-    with contextlib.ExitStack() as block:
-        for where, attribute, stand_in in patches:
-            block.enter_context(patch.object(where, attribute, stand_in))
-        return drive(method, {}, load_recipe("fer48", {"epochs": "3"}))
-
-
-def ready() -> None:
-    """Let torch remember what most operations give, for all children."""
-    plant("")
