@@ -28,6 +28,7 @@ MAY = {  # room: what it may import; everyone may import itself and the package'
     "report": BELOW | {"library", "tables"},
     "runs": BELOW | {"engine", "library", "protocols", "data", "nets", "method"},
     "cluster": BELOW | {"runs", "library", "protocols"},
+    "fake": BELOW | {"engine", "nets", "data", "protocols", "method"},
     "doctor": BELOW | {"runs", "engine", "protocols", "nets", "method"},
 }
 MAY["cli"] = set(MAY) - {"method", "registry", "parts"}
