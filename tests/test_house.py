@@ -27,9 +27,10 @@ MAY = {  # room: what it may import; everyone may import itself and the package'
     "tables": BELOW | {"library", "protocols"},
     "report": BELOW | {"library", "tables"},
     "runs": BELOW | {"engine", "library", "protocols", "data", "nets", "method"},
-    "cluster": BELOW | {"runs", "library", "protocols"},
     "fake": BELOW | {"engine", "nets", "data", "protocols", "method"},
-    "doctor": BELOW | {"runs", "engine", "protocols", "nets", "method"},
+    "estimate": BELOW | {"fake", "runs", "engine", "library", "protocols", "nets", "data", "method"},
+    "cluster": BELOW | {"runs", "library", "protocols"},
+    "doctor": BELOW | {"estimate", "runs", "engine", "protocols", "nets", "method"},
 }
 MAY["cli"] = set(MAY) - {"method", "registry", "parts"}
 FILES = sorted(PACKAGE.rglob("*.py"))

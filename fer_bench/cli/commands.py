@@ -11,12 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from fer_bench.cluster.options import Array
-from fer_bench.cluster.submit import describe_array, open_plans, submit_plans
+from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import load_protocol
 from fer_bench.runs.execute import execute
 from fer_bench.runs.plan import (
+    Plan,
     Request,
     cached_pack,
     expand,
@@ -41,23 +44,46 @@ def make_request(*, method: str, protocol: str, dataset: str, seeds: str, **rest
                    seeds=tuple(parse_seeds(seeds)), **rest)
 
 
-def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say: Say,
-        array: Array | None = None) -> int:
+def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | None, say: Say,
+            array: Array | None = None) -> None:
+    """List the runs of a request with their states, and say what those that are left will take."""
+    from fer_bench.estimate import page
+    from fer_bench.estimate.cards import find_card
+
+    target = find_card(card) if card else None
+    plans = make_plans(request, say)
+    for plan in plans:
+        print(plan.spec.id, settings.store.state(plan.spec.id), plan.spec.title)
+    left = open_plans(plans, settings.store, retry)
+    if array:
+        print(describe_array(array, left))
+    if not left:
+        return
+    lines = page.estimate(left, request.cache, settings.engine, target, say)
+    print()  # the list ends here, for whoever reads it by a program
+    print(tabulate(page.rows(lines, target), headers="firstrow", disable_numparse=True))
+    for line in page.whole(lines, target, settings.jobs):
+        print(line)
+    if target:
+        for line in page.too_large(lines, target.memory, target.title, settings.pack):
+            print(line)
+        print(f"--pack up to {page.most_lanes(lines, target.memory)} fits into {target.title}")
+        if array:
+            print(page.time_limit(lines, task_count(array, len(left))))
+
+
+def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: Array | None = None) -> int:
     """Do the runs of a request and print their table, or submit them. Returns the exit status: 0, 1 if some run
     did not end well, 2 if some method could not be imported."""
     store = settings.store
     plans = make_plans(request, say)
-    if dry_run:
-        for plan in plans:
-            print(plan.spec.id, store.state(plan.spec.id), plan.spec.title)
-        if array:
-            print(describe_array(array, open_plans(plans, store, retry)))
-        return 0
     store.check_writable()
     if array:
         return submit_plans(request, plans, settings, array, retry, say)
     counts: Counter[str] = Counter()
-    if any(store.record(plan.spec.id, say) is None for plan in plans):
+    if left := [plan for plan in plans if store.record(plan.spec.id, say) is None]:
+        if settings.device != "cpu":
+            warn_of_memory(left, request.cache, settings.pack, say)
         counts = execute(plans, settings, retry, say)
     finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
     if finished:
@@ -65,6 +91,22 @@ def run(request: Request, settings: Settings, *, retry: bool, dry_run: bool, say
     if counts.get("refused"):
         return 2
     return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
+
+
+def warn_of_memory(plans: list[Plan], cache: Path, pack: int, say: Say) -> None:
+    """Say before the first run what will not fit into the GPU that is here, if one is; an estimate stops no run."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    from fer_bench.estimate import page
+
+    memory, name = torch.cuda.mem_get_info()[1], torch.cuda.get_device_name()
+    try:
+        for line in page.too_large(page.estimate(plans, cache, "graph", None, say), memory, name, pack):
+            say(line)
+    except Exception as error:  # pretending a GPU beside a real one has not been tried
+        say(f"memory was not estimated ({type(error).__name__}: {str(error)[:100]})")
 
 
 def profile(request: Request, settings: Settings, say: Say) -> None:

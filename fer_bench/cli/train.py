@@ -26,6 +26,7 @@ from fer_bench.cli.options import (
     check_together,
     say,
 )
+from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from fer_bench.cluster.options import Array
@@ -34,6 +35,7 @@ EPILOG = ("Examples:\n\nrun_bench.py --method nla --protocol noise30\n\n"
           "run_bench.py --method all --protocol clean,noise30 --seeds 5 --jobs 2\n\n"
           "run_bench.py --method nla --protocol noise30 --dataset rafdb --data-root ~/data/RAF-DB "
           "--weights resnet18_msceleb.pth\n\n"
+          "run_bench.py --method all --protocol clean,noise30 --seeds 3 --dry-run --card h100\n\n"
           "run_bench.py --method nla --recipe paper --profile\n\n"
           "run_bench.py --method all --protocol clean,noise30 --seeds 10 --tasks 4 "
           "--slurm partition=gpu,gpus_per_node=1,timeout_min=240")
@@ -64,7 +66,8 @@ def run(
     tasks: Annotated[int, typer.Option(min=0, help="Tasks of the array; 0: up to 8.")] = 0,
     snapshot: Annotated[bool, typer.Option("--snapshot", help="Tasks run the present commit, in a worktree.")] = False,
     retry: Annotated[str, typer.Option(help="'failed': run failed runs again.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their states.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and what they will take.")] = False,
+    card: Annotated[str | None, typer.Option(help="With --dry-run: a GPU to tell the time of: h100, rtx4090.")] = None,
     results: Results = RESULTS,
     work: Work = WORK,
     cache: Cache = CACHE,
@@ -95,12 +98,17 @@ def run(
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
+    if card and not dry_run:
+        raise UserError(f"--card {card}: only tells what --dry-run says; add --dry-run, or leave it out")
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
                    {"--jobs": jobs > 1, "--profile": profile})
     if profile:
         commands.profile(request, how, say)
         return
-    raise typer.Exit(commands.run(request, how, retry=bool(retry), dry_run=dry_run, say=say, array=array))
+    if dry_run:
+        commands.dry_run(request, how, retry=bool(retry), card=card, say=say, array=array)
+        return
+    raise typer.Exit(commands.run(request, how, retry=bool(retry), say=say, array=array))
 
 
 def submission(slurm: str | None, executor: str | None, tasks: int, snapshot: bool) -> Array | None:

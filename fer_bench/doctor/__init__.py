@@ -43,6 +43,7 @@ def sections(device: str, results: Path, work: Path, cache: Path, quick: bool) -
         yield machine.accelerator()
         if not quick:
             yield speed.section(chosen)
+            yield speed.rates(cache)
     yield places.folders(results, work, cache)
     yield places.tools()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fer_bench.doctor.section import Section, first_line
@@ -28,6 +29,19 @@ def section(device: Any) -> Section:
             break
         found.rows += [(network, p, f"{rate:.0f}", f"{rate / rates['fp32']:.2f}") for p, rate in rates.items()]
         found.notes += advice(recipe.backbone, rates)
+    return found
+
+
+def rates(cache: Path) -> Section:
+    """Measure what the estimates of ``--dry-run`` need to know of this processor, and keep it in the cache."""
+    from fer_bench.estimate.calibrate import calibrate
+
+    found = Section("what this processor takes, for the times that --dry-run tells",
+                    columns=("precision", "us a launch", "GFLOP/s", "GB/s"))
+    for precision, rate in calibrate(cache, lambda line: print(line, file=sys.stderr, flush=True)).items():
+        found.rows.append((precision, f"{1e6 * rate.launch:.0f}", *(f"{1e-9 / each:.0f}" if each else "-"
+                                                                     for each in (rate.flop, rate.byte))))
+    found.notes.append("fitted to counts of a pretended GPU on one thread; kept in the cache folder")
     return found
 
 

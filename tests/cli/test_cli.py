@@ -220,7 +220,8 @@ def test_dry_run_lists_runs_and_writes_nothing(place, capsys):
     capsys.readouterr()
     words = place.words("--method", "ce,nla", "--protocol", "clean,noise30", "--seeds", "2", "--dry-run", results="dry")
     assert call(*words) == 0
-    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    runs = capsys.readouterr().out.partition("\n\n")[0]
+    lines = [line.split(maxsplit=2) for line in runs.splitlines()]
     assert len({line[0] for line in lines}) == 8 and {line[1] for line in lines} == {"absent"}
     assert not (place.root / "dry").exists()
 

@@ -72,7 +72,7 @@ def test_a_cluster_that_does_not_answer_is_not_an_ended_job(tmp_path, monkeypatc
 
 def test_a_dry_run_shows_array_and_list(place, capsys):
     assert call(*grid(place, "dry", "--slurm", "partition=gpu,mem_gb=8", "--tasks", "3", "--dry-run")) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
     assert lines[-1] == "3 task(s) for 4 run(s); each asks for partition=gpu, mem_gb=8.0"
     assert sum(" absent " in line for line in lines) == 4
 

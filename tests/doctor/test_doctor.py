@@ -15,6 +15,8 @@ from fer_bench import __version__
 from fer_bench.doctor import machine, places, show, speed
 from fer_bench.doctor.section import Section
 from fer_bench.errors import UserError
+from fer_bench.estimate.calibrate import known
+from fer_bench.estimate.rates import Rates
 from fer_bench.protocols.protocol import load_recipe
 
 CPU = torch.device("cpu")
@@ -65,6 +67,8 @@ def test_a_device_that_is_not_here_is_bad_input(tmp_path):
 def test_what_is_measured_is_printed_with_its_advice(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(speed, "compare", lambda recipe, device: {"fp32": 100.0, "bf16": 160.0})
     monkeypatch.setattr("fer_bench.runs.dispatch.cores", lambda: 2)
+    rates = {"fp32": Rates(5e-5, 1e-11, 0.0)}
+    monkeypatch.setattr("fer_bench.estimate.calibrate.calibrate", lambda cache, say: rates)
     threads = torch.get_num_threads()
     assert checked(tmp_path, quick=False) == 0
     out, progress = capsys.readouterr()
@@ -73,6 +77,7 @@ def test_what_is_measured_is_printed_with_its_advice(tmp_path, capsys, monkeypat
     assert "resnet10-w16, 48 px" in out and "resnet18, 64 px" in out and "--precision bf16 is 1.60 x its fp32" in out
     assert "a run has one thread, --jobs 2 does 2 runs at a time" in out
     assert "measuring" in progress and "measuring" not in out
+    assert next(line.split() for line in out.splitlines() if line.startswith("fp32")) == ["fp32", "50", "100", "-"]
     assert torch.get_num_threads() == threads
 
 
@@ -105,6 +110,7 @@ def test_a_gpu_is_measured_at_the_recipe_s_own_size():
 def test_all_is_measured_for_real(tmp_path, capsys):
     assert checked(tmp_path, quick=False) == 0
     assert "resnet18, 64 px" in capsys.readouterr().out
+    assert set(known(tmp_path / "cache")) == {"fp32", "bf16"}
 
 
 @pytest.mark.parametrize(("backbone", "bf16", "expected"), [

@@ -37,7 +37,7 @@ def ids(folder: Path) -> str:
     """The ids and titles of some runs, as the command line prints them."""
     done = python(folder, *COMMAND, "--cache", str(folder.parent / "cache"))
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.partition("\n\n")[0]
 
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:

@@ -1,0 +1,141 @@
+"""What ``--dry-run`` says of a grid: a line for each method, the whole, and what to ask a cluster for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fer_bench.engine.device import name_of
+from fer_bench.estimate.calibrate import known
+from fer_bench.estimate.cards import Card, card_of
+from fer_bench.estimate.counting import counts_of, evaluation_batch
+from fer_bench.estimate.grid import Group, batch_that_fits, groups_of, lanes_that_fit, passes, peak_bytes, run_seconds
+from fer_bench.estimate.rates import CARD_FACTOR, card_rates
+from fer_bench.fake.counts import Counts
+from fer_bench.runs.plan import Plan
+
+HERE_FACTOR = 1.5  # within which nine of ten methods lie on a processor that was measured (benchmarks/predicted.py)
+MOST_LANES = 8
+
+
+@dataclass(frozen=True)
+class Line:
+    """One group of runs. here, there: seconds of one run on this machine and on the card; None if unknown."""
+
+    group: Group
+    counts: Counts | str
+    here: float | None
+    there: float | None
+
+
+def estimate(plans: list[Plan], cache: Path, engine: str, card: Card | None, say: Callable[[str], None],
+             progress: Callable[[int, int], None] = lambda done, of: None) -> list[Line]:
+    """A line for each group of runs. engine: how steps will be run on a card, "eager" or another."""
+    groups, rates = groups_of(plans), known(cache)
+    counts = counts_of([group.question for group in groups], cache, say, progress)
+    here = this_card()
+    lines = []
+    for group in groups:
+        found, recipe = counts[group.question.key()], group.question.recipe
+        if isinstance(found, str):
+            lines.append(Line(group, found, None, None))
+            continue
+
+        def on(other: Card | None, found: Counts = found, group: Group = group) -> float | None:
+            recipe = group.question.recipe
+            if other is None:
+                return None
+            run, called = (card_rates(other, recipe.precision, way).seconds for way in (engine, "eager"))
+            return run_seconds(found, group.sizes, recipe, run, called, evaluation_batch(recipe))
+
+        rate = rates.get(recipe.precision) if recipe.threads == 1 else None
+        own = run_seconds(found, group.sizes, recipe, rate.seconds, rate.seconds, 128) if rate else None
+        lines.append(Line(group, found, on(here) if here else own, on(card)))
+    return lines
+
+
+def this_card() -> Card | None:
+    """The card of this machine, if it has one that the table knows."""
+    if not torch.cuda.is_available():
+        return None
+    return card_of(torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1])
+
+
+def rows(lines: list[Line], card: Card | None) -> list[list[str]]:
+    """The table's cells, its head first."""
+    head = ["method", "protocol", "runs", "launches a step", "passes", "GB on a GPU", "a run here"]
+    found = [head + ([f"a run on {card.name}"] if card else [])]
+    for line in lines:
+        group, counts = line.group, line.counts
+        if isinstance(counts, str):
+            found.append([group.label, group.protocol, str(group.runs), f"not counted: {counts[:80]}"])
+            continue
+        recipe = group.question.recipe
+        found.append([group.label, group.protocol, str(group.runs), str(counts.whole_step.launches),
+                      f"{passes(counts, recipe):.1f}", f"{peak_bytes(counts, group.sizes, recipe) / 1e9:.2f}",
+                      span(line.here)] + ([span(line.there)] if card else []))
+    return found
+
+
+def whole(lines: list[Line], card: Card | None, jobs: int) -> list[str]:
+    """Sentences on the whole grid: its time here and on a card, with how far to believe it."""
+    found = []
+    if all(line.here is not None for line in lines):
+        seconds = sum((line.here or 0.0) * line.group.runs for line in lines)
+        own = this_card()
+        name, factor = (own.title, CARD_FACTOR) if own else (name_of(torch.device("cpu")), HERE_FACTOR)
+        found.append(f"here ({name}): {span(seconds / jobs)} in all" + (f" with --jobs {jobs}" if jobs > 1 else "") +
+                     f", within a factor of {factor:g} where nothing else runs")
+    else:
+        found.append("here: unknown; `run_bench.py doctor` measures this processor once (fp32 and bf16, one thread)")
+    if card:
+        seconds = sum((line.there or 0.0) * line.group.runs for line in lines)
+        found.append(f"on {card.title}: {span(seconds)} in all, from peak figures that nobody has checked on a card "
+                     f"yet: believe a factor of {CARD_FACTOR:g}")
+    return found
+
+
+def too_large(lines: list[Line], memory: float, title: str, pack: int) -> list[str]:
+    """What does not fit into so many bytes of a card, and what would."""
+    found = []
+    for line in lines:
+        if isinstance(line.counts, str):
+            continue
+        group, recipe = line.group, line.group.question.recipe
+        if (fits := lanes_that_fit(memory, line.counts, group.sizes, recipe)) < pack:
+            batch = batch_that_fits(memory, line.counts, group.sizes, recipe)
+            mend = f"--pack {fits} fits" if fits else f"--set-recipe batch_size={batch} fits" if batch else \
+                "take a card with more memory, or smaller faces with --pack-size"
+            need = peak_bytes(line.counts, group.sizes, recipe) / 1e9
+            found.append(f"{group.label}: {pack} at a time, of about {need:.1f} GB each, do not fit into the "
+                         f"{memory / 1e9:.0f} GB of {title}; {mend}")
+    return list(dict.fromkeys(found))
+
+
+def most_lanes(lines: list[Line], memory: float) -> int:
+    """The largest --pack with which all methods fit into so many bytes of a card."""
+    return min([MOST_LANES, *(lanes_that_fit(memory, line.counts, line.group.sizes, line.group.question.recipe)
+                              for line in lines if not isinstance(line.counts, str))])
+
+
+def time_limit(lines: list[Line], tasks: int) -> str:
+    """What to ask a cluster for."""
+    seconds = sum((line.there or 0.0) * line.group.runs for line in lines)
+    longest = max((line.there or 0.0 for line in lines), default=0.0)
+    minutes = math.ceil(CARD_FACTOR * max(seconds / tasks, longest) / 60) + 5
+    return (f"{tasks} task(s): about {span(max(seconds / tasks, longest))} each; timeout_min={minutes} leaves room for "
+            "the doubt (a task that is out of time is queued again and goes on)")
+
+
+def span(seconds: float | None) -> str:
+    """Seconds as people say them."""
+    if seconds is None:
+        return "?"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
