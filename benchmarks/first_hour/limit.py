@@ -14,6 +14,7 @@ from pathlib import Path
 from common import ROOT
 
 GRACE = 15.0  # seconds between the wish to end, in which states are saved, and the end
+LAST = 5.0  # longest wait for what was killed to be gone
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,14 @@ def end_group(child: subprocess.Popen, grace: float) -> None:
     finally:  # a second Ctrl-C does not wait
         send(child, signal.SIGKILL)
         child.wait()
+        end = time.monotonic() + LAST
+        while send(child, 0) and time.monotonic() < end:  # they give the card's memory back as they die
+            time.sleep(0.02)
 
 
-def send(child: subprocess.Popen, number: int) -> None:
-    """A signal to all of a child's group, if any of it lives."""
+def send(child: subprocess.Popen, number: int) -> bool:
+    """A signal to all of a child's group; False if none of it is left."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies are left
         os.killpg(child.pid, number)
+        return True
+    return False
