@@ -40,7 +40,8 @@ def run(words: Sequence[str], log: Path, limit: float, more: dict[str, str] | No
             try:
                 return Ended(child.wait(min(left, 60)), time.perf_counter() - start)
             except subprocess.TimeoutExpired:
-                tick(time.perf_counter() - start)
+                if (seconds := time.perf_counter() - start) < limit:
+                    tick(seconds)
         return Ended(None, time.perf_counter() - start)
     finally:
         end_group(child, grace)

@@ -97,7 +97,7 @@ def read_doctor(setup: Setup, folder: Path) -> Figures:
 
 def speed(setup: Setup, folder: Path) -> list[str]:
     """Three windows of each row; compiled rows are left out, since they need minutes before the first one."""
-    small = ["--small", "--size", "32", "--faces", "64", "--workers", "1", "--windows", "1", "--seconds", "0.3",
+    small = ["--small", "--size", "32", "--faces", "640", "--workers", "1", "--windows", "1", "--seconds", "0.3",
              "--only", "usual pipeline,eager bf16"]
     more = small if setup.small else ["--windows", "3", "--only", "usual,eager,graph"]
     return [sys.executable, str(ROOT / "benchmarks" / "speed.py"), "--device", setup.device, *more, "--out",

@@ -132,8 +132,9 @@ class Hour:
                 say(f"{part.name}: done before in {clock(before['seconds'])}")
             return before is None
         changed = [name for name, value in self.stamp.items() if before["stamp"].get(name) != value]
-        say(f"{part.name}: was {before['status']}" + f" with another {' and '.join(changed)}" * bool(changed)
-            + "; it is done again")
+        other = f" with another {' and '.join(changed)}" if changed else ""
+        again = "it goes on" if before["status"] == "out of time" and not changed else "it is done again"
+        say(f"{part.name}: was {before['status']}{other}; {again}")
         return True
 
     def one(self, part: Part, limit: float) -> None:
