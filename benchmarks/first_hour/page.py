@@ -32,8 +32,8 @@ def title(name: str) -> str:
 def about(found: dict[str, Any]) -> str:
     """The card, the versions and the commit."""
     versions, gpu = found["versions"], found.get("gpu")
-    lines = ["**A rehearsal on a processor at tiny sizes, with two tests of recorded steps for the GPU tests: none of its "
-             "figures says anything of a GPU.**\n"] if found["rehearsal"] else []
+    lines = ["**A rehearsal on a processor at tiny sizes, with two tests of recorded steps for the GPU tests: none of "
+             "its figures says anything of a GPU.**\n"] if found["rehearsal"] else []
     card = (f"{gpu['memory_bytes'] / 1e9:.0f} GB, compute capability {gpu['capability']}, {gpu['multiprocessors']} "
             f"multiprocessors, CUDA {gpu['cuda']}, cuDNN {gpu['cudnn']}. ") if gpu else ""
     return "\n".join([*lines, f"{card}{found['machine']['cores']} processor cores, torch {versions['torch']}, commit "

@@ -1,4 +1,4 @@
-"""The page of the first hour with a GPU: what it says of made-up findings, and what a later part makes of an earlier."""
+"""The page of the first hour with a GPU: what it says of made-up findings, and what parts make of others."""
 
 from __future__ import annotations
 
