@@ -13,7 +13,7 @@ from fer_bench.errors import UserError
 
 UPLOAD = 8192  # faces copied to a GPU at a time
 KEPT = 6  # arrays that stay on the device: train, valid and test of two datasets
-MOST, MOST_PIXELS = 1024, 2**23  # of a batch of evaluation on a GPU: faces, pixels
+MOST, MOST_PIXELS = 1024, 2**22  # of a batch of evaluation on a GPU: faces, pixels
 MAPS = 90  # bytes of a ResNet-18's feature maps for each pixel of an image, as benchmarks/fake_device.py counts them
 SPARE = 0.7  # share of the free GPU memory that faces may take
 
