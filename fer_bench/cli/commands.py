@@ -6,7 +6,8 @@ import csv
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
         print(describe_array(array, left))
     if not left:
         return
-    lines = page.estimate(left, request.cache, settings.engine, target, say)
+    with counting() as progress:
+        lines = page.estimate(left, request.cache, settings.engine, target, say, progress)
     print()  # the list ends here, for whoever reads it by a program
     print(tabulate(page.rows(lines, target), headers="firstrow", disable_numparse=True))
     for line in page.whole(lines, target, settings.jobs):
@@ -70,6 +72,17 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
         print(f"--pack up to {page.most_lanes(lines, target.memory)} fits into {target.title}")
         if array:
             print(page.time_limit(lines, task_count(array, len(left))))
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[int, int], None]]:
+    """A bar for methods that are being counted; gone when they are."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("counting", visible=False)
+        yield lambda done, of: bar.update(task, completed=done, total=of, visible=True)
 
 
 def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: Array | None = None) -> int:

@@ -94,8 +94,8 @@ def whole(lines: list[Line], card: Card | None, jobs: int) -> list[str]:
         found.append("here: unknown; `run_bench.py doctor` measures this processor once (fp32 and bf16, one thread)")
     if card:
         seconds = sum((line.there or 0.0) * line.group.runs for line in lines)
-        found.append(f"on {card.title}: {span(seconds)} in all, from peak figures that nobody has checked on a card "
-                     f"yet: believe a factor of {CARD_FACTOR:g}")
+        found.append(f"on {card.title}: {span(seconds)} in all, start-up and recording apart, from peak figures "
+                     f"that nobody has checked on a card yet: believe a factor of {CARD_FACTOR:g}")
     return found
 
 
