@@ -36,8 +36,8 @@ def card(monkeypatch):
 def test_the_batch_of_evaluation_follows_the_faces_size_and_the_card(card):
     assert [eval_batch(GPU, size) for size in (24, 48, 100, 224)] == [1024, 1024, 419, 83]
     assert eval_batch(GPU, 224) * 224**2 * MAPS < 1.5e9
-    card.memory = 8e9
-    assert eval_batch(GPU, 224) * 224**2 * MAPS <= 8e9 / 16 < (eval_batch(GPU, 224) + 1) * 224**2 * MAPS
+    card.memory = 4e9
+    assert eval_batch(GPU, 224) * 224**2 * MAPS <= 4e9 / 16 < (eval_batch(GPU, 224) + 1) * 224**2 * MAPS
     card.memory = 1e6
     assert eval_batch(GPU, 224) == 1
     assert [eval_batch(CPU, 24), eval_batch(CPU, 224), sweep_batch(CPU, 224)] == [128, 128, 256]
