@@ -46,7 +46,7 @@ def main() -> None:
     for recipe in RECIPES:
         names = tuple(arguments.methods.split(","))
         plans = make_plans(Request(names, ("noise30",), ("synthetic",), (0,), arguments.cache, recipe=recipe), print)
-        for plan, line in zip(plans, estimate(plans, arguments.cache, "eager", None, print), strict=True):
+        for plan, line in zip(plans, estimate(plans, arguments.cache, "eager", None, None, print), strict=True):
             row = rows.setdefault((plan.label, recipe), {"method": plan.label, "recipe": recipe})
             row["predicted"] = line.here
             row["measured"] = row.get("measured") or measured(plan)

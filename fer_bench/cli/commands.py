@@ -61,16 +61,16 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
     if not left:
         return
     with counting() as progress:
-        lines = page.estimate(left, request.cache, settings.engine, target, say, progress)
+        here = page.card_here(settings.device)
+        lines = page.estimate(left, request.cache, settings.engine, here, target, say, progress)
     print()  # the list ends here, for whoever reads it by a program
     print(tabulate(page.rows(lines, target), headers="firstrow", disable_numparse=True))
-    for line in page.whole(lines, target, settings.jobs):
+    for line in page.whole(lines, here, target, settings.jobs):
         print(line)
     if target:
-        for line in page.too_large(lines, target.memory, target.title, settings.pack):
+        for line in page.too_large(lines, target.memory, target.title, settings.pack) + page.most_lanes(lines, target):
             print(line)
-        print(f"--pack up to {page.most_lanes(lines, target.memory)} fits into {target.title}")
-        if array:
+        if array and any(line.there is not None for line in lines):
             print(page.time_limit(lines, task_count(array, len(left))))
 
 
@@ -96,7 +96,7 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
     counts: Counter[str] = Counter()
     if left := [plan for plan in plans if store.record(plan.spec.id, say) is None]:
         if settings.device != "cpu":
-            warn_of_memory(left, request.cache, settings.pack, say)
+            warn_of_memory(left, request.cache, settings, say)
         counts = execute(plans, settings, retry, say)
     finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
     if finished:
@@ -106,17 +106,23 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
     return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
 
 
-def warn_of_memory(plans: list[Plan], cache: Path, pack: int, say: Say) -> None:
-    """Say before the first run what will not fit into the GPU that is here, if one is; an estimate stops no run."""
+def warn_of_memory(plans: list[Plan], cache: Path, settings: Settings, say: Say) -> None:
+    """Say before the first run what will not fit into the GPU that is here, if one is; an estimate stops no run.
+
+    Raises UserError for a device or a way of running that is not here.
+    """
+    settings = resolve(settings, plans)
+    if not settings.device.startswith("cuda"):
+        return
     import torch
 
-    if not torch.cuda.is_available():
-        return
     from fer_bench.estimate import page
 
-    memory, name = torch.cuda.mem_get_info()[1], torch.cuda.get_device_name()
+    at_once = settings.pack * -(-settings.jobs // (torch.cuda.device_count() if settings.device == "cuda" else 1))
     try:
-        for line in page.too_large(page.estimate(plans, cache, "graph", None, say), memory, name, pack):
+        card = page.card_here(settings.device)
+        lines = page.estimate(plans, cache, settings.engine, card, None, say)
+        for line in page.too_large(lines, card.memory, card.title, at_once) if card else ():
             say(line)
     except Exception as error:  # pretending a GPU beside a real one has not been tried
         say(f"memory was not estimated ({type(error).__name__}: {str(error)[:100]})")

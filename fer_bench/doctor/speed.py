@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_bench.doctor.section import Section, first_line
+from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import Recipe, load_recipe, recipe_names
 
 ROUNDS = 4  # precisions take turns and the best window counts, since others only slow one down
@@ -38,7 +39,12 @@ def rates(cache: Path) -> Section:
 
     found = Section("what this processor takes, for the times that --dry-run tells",
                     columns=("precision", "us a launch", "GFLOP/s", "GB/s"))
-    for precision, rate in calibrate(cache, lambda line: print(line, file=sys.stderr, flush=True)).items():
+    try:
+        rates = calibrate(cache, lambda line: print(line, file=sys.stderr, flush=True))
+    except (UserError, OSError, RuntimeError) as error:
+        found.notes.append(f"not measured, so --dry-run tells no times here ({first_line(error)})")
+        return found
+    for precision, rate in rates.items():
         found.rows.append((precision, f"{1e6 * rate.launch:.0f}", *(f"{1e-9 / each:.0f}" if each else "-"
                                                                      for each in (rate.flop, rate.byte))))
     found.notes.append("fitted to counts of a pretended GPU on one thread; kept in the cache folder")

@@ -71,7 +71,8 @@ class Captured:
             back()
             recording = self.record(lambda: self.step(size))
             back()
-            self.compare(size, recording)
+            if torch.are_deterministic_algorithms_enabled():  # else two called steps may differ, too
+                self.compare(size, recording)
             self.recordings[size] = recording
         finally:
             back()

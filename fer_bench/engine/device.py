@@ -47,6 +47,7 @@ def settle(device: torch.device, threads: int, precision: str, fast: bool = Fals
     if device.type == "cuda":
         # said by Adam in every step that is called and not replayed; ours is capturable so that both have the same bits
         warnings.filterwarnings("ignore", message=".*capturable=True.*")
+        warnings.filterwarnings("ignore", message=".*Synchronization debug mode.*")  # its use is in capture.py
         torch.cuda.init()  # type: ignore[no-untyped-call]
         name_of(device)
         torch.backends.cudnn.allow_tf32 = precision == "tf32"

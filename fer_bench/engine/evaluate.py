@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fer_bench.engine.augment import normalise
 from fer_bench.engine.capture import Step, Surroundings
+from fer_bench.engine.lane import Runner
 from fer_bench.engine.pixels import Pixels, eval_batch
 from fer_bench.method import Method
 from fer_bench.protocols.protocol import Recipe
@@ -21,7 +22,7 @@ class Evaluation:
     """
 
     def __init__(self, method: Method, images: Pixels, recipe: Recipe,
-                 runner: Callable[[Step, Surroundings], Step]) -> None:
+                 runner: Callable[[Step, Surroundings], Runner]) -> None:
         self.method, self.images, self.recipe = method, images, recipe
         device = images.stored.device
         self.batch = eval_batch(device, recipe.image_size)

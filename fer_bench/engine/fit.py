@@ -40,7 +40,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
     except BaseException as error:
         last = saver.kept
         if isinstance(error, GeneratorExit):  # at a pause, so between two steps
-            with contextlib.suppress(NotFinite):
+            with contextlib.suppress(NotFinite, RuntimeError):  # the loss is lost, or the device
                 last = progress.state()
         raise
     finally:

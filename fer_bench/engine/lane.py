@@ -86,6 +86,7 @@ class Runner:
                 self.lane.give_up(self.method, ENGINES[ENGINES.index(engine) - 1], reason, self.warn)
             else:
                 return self.captured[engine](size)
+        self.captured.clear()  # their memory is needed now
         return self.step(size)
 
     def forget(self) -> None:

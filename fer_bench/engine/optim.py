@@ -70,8 +70,10 @@ def forget_moments(optimiser: torch.optim.Optimizer) -> None:
 
 def load_moments(optimiser: torch.optim.Optimizer, saved: dict[int, dict[str, Any]]) -> None:
     """Take the state of a checkpoint: in place if there is some, since a recorded step may know it by its address."""
-    if not optimiser.state:
-        optimiser.load_state_dict({"state": saved, "param_groups": optimiser.state_dict()["param_groups"]})
+    if not optimiser.state:  # copies, since torch would make the checkpoint's own tensors the optimiser's
+        own = {index: {name: value.clone() if isinstance(value, Tensor) else value for name, value in values.items()}
+               for index, values in saved.items()}
+        optimiser.load_state_dict({"state": own, "param_groups": optimiser.state_dict()["param_groups"]})
         return
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     for index, values in saved.items():

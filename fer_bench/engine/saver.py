@@ -41,11 +41,7 @@ class Saver:
         """Whether it is time to save, and the last save is done. Raises OSError when that one failed."""
         if self.writing is not None and self.writing.done():
             self.wait()
-        return self.writing is None and self.late()
-
-    def late(self) -> bool:
-        """Whether the last save is long ago."""
-        return time.monotonic() - self.last >= self.every
+        return self.writing is None and time.monotonic() - self.last >= self.every
 
     def save(self, state: State) -> None:
         """Write a state, which may change from now on. Raises OSError when the save before failed."""
@@ -55,8 +51,9 @@ class Saver:
         self.last = time.monotonic()
 
     def keep(self, state: State) -> None:
-        """The state after an epoch: written if it is time, else kept in case the next epoch is broken off."""
-        if self.late():
+        """The state after an epoch: written if it is time, else kept in case the next epoch is broken off. Raises
+        OSError when the save before failed."""
+        if self.due():
             self.save(state)
         else:
             self.kept = tree_map(lambda x: x.detach().clone() if isinstance(x, Tensor) else x, state)

@@ -34,11 +34,26 @@ def snapshot(method: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[]
     return restore
 
 
+class Itself:
+    """A tensor, equal to itself alone; held, so that another one cannot take its place in memory meanwhile."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and other.tensor is self.tensor
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def attributes(method: nn.Module) -> list[tuple[object, ...]]:
-    """What of a method Python reads and a recording cannot: plain attributes of its modules, and what is trained."""
+    """What of a method Python reads and a recording cannot: plain attributes of its modules, what is trained, and which
+    tensors they are, since a recording knows those by their memory."""
     found: list[tuple[object, ...]] = [(name, p.requires_grad) for name, p in method.named_parameters()]
     for name, module in method.named_modules():
-        found += [(name, key, value) for key, value in vars(module).items() if isinstance(value, PLAIN)]
+        own = {**vars(module), **module._parameters, **module._buffers}
+        found += [(name, key, value) for key, value in own.items() if isinstance(value, PLAIN)]
+        found += [(name, key, Itself(value)) for key, value in own.items() if isinstance(value, Tensor)]
     return found
 
 

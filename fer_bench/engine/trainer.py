@@ -131,6 +131,8 @@ class Trainer:
         if (seen := attributes(self.method)) != self.seen:  # a stage of its own, which Python tells it
             self.seen = seen
             self.run.forget()
+            for evaluation in self.evaluations.values():
+                evaluation.run.forget()
 
     def advance(self, step: int) -> None:
         """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""

@@ -21,11 +21,12 @@ from fer_bench.engine.lane import Lane
 from fer_bench.engine.pixels import eval_batch
 from fer_bench.engine.trainer import Trainer
 from fer_bench.errors import UserError
-from fer_bench.estimate.counting import Question, counts_of
+from fer_bench.estimate.counting import EDITION, Question, counts_of
 from fer_bench.estimate.grid import at_size
 from fer_bench.estimate.rates import Rates
 from fer_bench.fake.counts import Counts, Work
 from fer_bench.fake.drive import blank_data
+from fer_bench.library.fingerprint import engine_hash
 from fer_bench.library.methods import load_class, methods
 from fer_bench.nets.backbone import backbone_maker
 from fer_bench.protocols.protocol import load_recipe
@@ -77,7 +78,8 @@ def place(cache: Path) -> Path:
 
 def machine() -> dict[str, Any]:
     """What the rates hold for."""
-    return {"processor": name_of(CPU), "torch": torch.__version__}
+    return {"processor": name_of(CPU), "torch": torch.__version__, "engine": engine_hash(), "counted": EDITION,
+            "cases": [[*case] for case in CASES]}
 
 
 def question(recipe: str, method: str, changes: dict[str, str]) -> Question:

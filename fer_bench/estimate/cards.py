@@ -51,7 +51,11 @@ def find_card(name: str) -> Card:
 
 
 def card_of(device: str, memory: float) -> Card | None:
-    """The card of the table that a device's name means, by its memory where several do; None if there is none."""
-    words = re.sub(r"[^a-z0-9]", "", device.lower())
-    those = [card for card in CARDS.values() if card.name.partition("-")[0] in words]
+    """The card of the table that a device's name means, by its memory where several do; None if there is none, or it is
+    a slower form of one, or a part."""
+    words = re.findall(r"[a-z0-9]+", device.lower())
+    names = {*words, *map("".join, zip(words, words[1:], strict=False))}  # "RTX 4090", too
+    if names & {"pcie", "nvl", "mig"}:
+        return None
+    those = [card for card in CARDS.values() if card.name.partition("-")[0] in names]
     return min(those, key=lambda card: abs(card.memory - memory), default=None)

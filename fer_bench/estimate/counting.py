@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ class Question:
     def key(self) -> str:
         """What the counts depend on."""
         what = [EDITION, torch.__version__, engine_hash(), self.method.name, self.method.code, self.parameters,
-                self.recipe.model_dump(mode="json", exclude={"title", "epochs", "lr"}), self.size, self.classes]
+                self.recipe.model_dump(mode="json", exclude={"title", "lr"}), self.size, self.classes]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -54,7 +55,8 @@ def counts_of(questions: Iterable[Question], cache: Path, say: Callable[[str], N
         key = missing[place]
         if isinstance(answer, Report) and answer.counts is not None:
             found[key] = answer.counts
-            write_whole(path(cache, key), json.dumps(asdict(answer.counts)))
+            with contextlib.suppress(OSError):  # a cache that cannot be written: they are counted again next time
+                write_whole(path(cache, key), json.dumps(asdict(answer.counts)))
         else:
             found[key] = (answer.error or " ".join(answer.problems)) if isinstance(answer, Report) else str(answer)
         progress(done + 1, len(missing))

@@ -17,7 +17,7 @@ from fer_bench.protocols.prepare import Prepared
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.plan import Plan, prepared
 
-BATCH_OF_A_FACE = 64  # bytes beside a stored face: its label, place and augmentation
+OF_A_FACE = 64  # bytes beside a stored face: its label, place and augmentation
 OF_CUDA = 0.6e9  # bytes that the driver, cuDNN and cuBLAS take for themselves; a guess until a card tells
 Seconds = Callable[[Work], float]
 
@@ -93,12 +93,27 @@ def at_size(work: Work, faces: int, wanted: int, batch: int) -> Work:
     return Work(work.launches * math.ceil(wanted / batch), scaled.flops, scaled.bytes)
 
 
-def peak_bytes(counts: Counts, sizes: Sizes, recipe: Recipe) -> int:
-    """The most memory that a run takes on a GPU, CUDA's own included."""
+def fixed_bytes(counts: Counts, sizes: Sizes, recipe: Recipe) -> float:
+    """What a run holds on a GPU between two steps: faces, weights, gradients, moments, CUDA's own."""
     driven = recipe.batch_size + TAIL + 8 + evaluation_batch(recipe)  # faces of the run that was counted
-    faces = sizes.stored + BATCH_OF_A_FACE * sizes.train - 3 * sizes.pixels**2 * driven
-    peak = max(counts.step_peak_bytes, counts.evaluation_peak_bytes, counts.sweep_peak_bytes)
-    return int(peak + faces + OF_CUDA)
+    faces = sizes.stored + OF_A_FACE * sizes.train - 3 * sizes.pixels**2 * driven
+    return counts.resident_bytes + faces + OF_CUDA
+
+
+def step_bytes(counts: Counts) -> tuple[int, int]:
+    """What a step takes beside that: feature maps, which a recorded step keeps and a called one takes once more while
+    the recording is tried; and the four copies of weights and moments of that trial."""
+    return 2 * (counts.step_peak_bytes - counts.resident_bytes), 4 * 12 * counts.parameters
+
+
+def predicted_bytes(counts: Counts) -> int:
+    """What an evaluation or a sweep takes beside that."""
+    return max(counts.evaluation_peak_bytes, counts.sweep_peak_bytes, counts.resident_bytes) - counts.resident_bytes
+
+
+def peak_bytes(counts: Counts, sizes: Sizes, recipe: Recipe) -> int:
+    """The most memory that a run takes on a GPU."""
+    return int(fixed_bytes(counts, sizes, recipe) + max(sum(step_bytes(counts)), predicted_bytes(counts)))
 
 
 def passes(counts: Counts, recipe: Recipe) -> float:
@@ -115,6 +130,6 @@ def lanes_that_fit(memory: float, counts: Counts, sizes: Sizes, recipe: Recipe) 
 
 def batch_that_fits(memory: float, counts: Counts, sizes: Sizes, recipe: Recipe) -> int:
     """A batch size with which one run fits: feature maps grow with it, all else stays. 0 if none does."""
-    fixed = peak_bytes(counts, sizes, recipe) - (counts.step_peak_bytes - counts.resident_bytes)
-    room = 0.95 * memory - fixed
-    return max(0, int(recipe.batch_size * room // max(1, counts.step_peak_bytes - counts.resident_bytes)))
+    room = 0.95 * memory - fixed_bytes(counts, sizes, recipe)
+    maps, copies = step_bytes(counts)
+    return 0 if room < predicted_bytes(counts) else max(0, int(recipe.batch_size * (room - copies) // max(1, maps)))

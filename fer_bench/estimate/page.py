@@ -32,12 +32,12 @@ class Line:
     there: float | None
 
 
-def estimate(plans: list[Plan], cache: Path, engine: str, card: Card | None, say: Callable[[str], None],
-             progress: Callable[[int, int], None] = lambda done, of: None) -> list[Line]:
-    """A line for each group of runs. engine: how steps will be run on a card, "eager" or another."""
+def estimate(plans: list[Plan], cache: Path, engine: str, here: Card | None, card: Card | None,
+             say: Callable[[str], None], progress: Callable[[int, int], None] = lambda done, of: None) -> list[Line]:
+    """A line for each group of runs. engine: how steps will be run on a card, "eager" or another. here: the card that
+    runs would take here; None for the processor."""
     groups, rates = groups_of(plans), known(cache)
     counts = counts_of([group.question for group in groups], cache, say, progress)
-    here = this_card()
     lines = []
     for group in groups:
         found, recipe = counts[group.question.key()], group.question.recipe
@@ -47,7 +47,7 @@ def estimate(plans: list[Plan], cache: Path, engine: str, card: Card | None, say
 
         def on(other: Card | None, found: Counts = found, group: Group = group) -> float | None:
             recipe = group.question.recipe
-            if other is None:
+            if other is None or not other.bytes:
                 return None
             run, called = (card_rates(other, recipe.precision, way).seconds for way in (engine, "eager"))
             return run_seconds(found, group.sizes, recipe, run, called, evaluation_batch(recipe))
@@ -58,11 +58,14 @@ def estimate(plans: list[Plan], cache: Path, engine: str, card: Card | None, say
     return lines
 
 
-def this_card() -> Card | None:
-    """The card of this machine, if it has one that the table knows."""
-    if not torch.cuda.is_available():
+def card_here(device: str) -> Card | None:
+    """The card that runs would take here; without figures, but with its name and memory, if the table has it not. None
+    for the processor."""
+    if device == "cpu" or not torch.cuda.is_available():
         return None
-    return card_of(torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1])
+    index = torch.device("cuda" if device == "auto" else device).index or 0
+    name, memory = torch.cuda.get_device_name(index), float(torch.cuda.mem_get_info(index)[1])
+    return card_of(name, memory) or Card("here", name, 0, 0, 0, 0, memory, "")
 
 
 def rows(lines: list[Line], card: Card | None) -> list[list[str]]:
@@ -81,19 +84,28 @@ def rows(lines: list[Line], card: Card | None) -> list[list[str]]:
     return found
 
 
-def whole(lines: list[Line], card: Card | None, jobs: int) -> list[str]:
+def whole(lines: list[Line], here: Card | None, card: Card | None, jobs: int) -> list[str]:
     """Sentences on the whole grid: its time here and on a card, with how far to believe it."""
-    found = []
-    if all(line.here is not None for line in lines):
-        seconds = sum((line.here or 0.0) * line.group.runs for line in lines)
-        own = this_card()
-        name, factor = (own.title, CARD_FACTOR) if own else (name_of(torch.device("cpu")), HERE_FACTOR)
-        found.append(f"here ({name}): {span(seconds / jobs)} in all" + (f" with --jobs {jobs}" if jobs > 1 else "") +
+    counted = [line for line in lines if not isinstance(line.counts, str)]
+    left_out = len(lines) - len(counted)
+    found = [f"{left_out} of {len(lines)} lines were not counted and are in no sum"] if left_out else []
+    name, factor = (here.title, CARD_FACTOR) if here else (name_of(torch.device("cpu")), HERE_FACTOR)
+    if not counted:
+        return found
+    if all(line.here is not None for line in counted):
+        runs = sum(line.group.runs for line in counted)
+        seconds = sum((line.here or 0.0) * line.group.runs for line in counted)
+        at_once = 1 if here else min(jobs, runs)
+        longest = max(line.here or 0.0 for line in counted)
+        found.append(f"here ({name}): {span(max(seconds / at_once, longest))} in all" +
+                     (f", {at_once} at a time" if at_once > 1 else "") +
                      f", within a factor of {factor:g} where nothing else runs")
+    elif here:
+        found.append(f"here ({name}): unknown, the table of cards has no figures of it")
     else:
         found.append("here: unknown; `run_bench.py doctor` measures this processor once (fp32 and bf16, one thread)")
     if card:
-        seconds = sum((line.there or 0.0) * line.group.runs for line in lines)
+        seconds = sum((line.there or 0.0) * line.group.runs for line in counted)
         found.append(f"on {card.title}: {span(seconds)} in all, start-up and recording apart, from peak figures "
                      f"that nobody has checked on a card yet: believe a factor of {CARD_FACTOR:g}")
     return found
@@ -116,10 +128,12 @@ def too_large(lines: list[Line], memory: float, title: str, pack: int) -> list[s
     return list(dict.fromkeys(found))
 
 
-def most_lanes(lines: list[Line], memory: float) -> int:
-    """The largest --pack with which all methods fit into so many bytes of a card."""
-    return min([MOST_LANES, *(lanes_that_fit(memory, line.counts, line.group.sizes, line.group.question.recipe)
-                              for line in lines if not isinstance(line.counts, str))])
+def most_lanes(lines: list[Line], card: Card) -> list[str]:
+    """The largest --pack with which all counted methods fit into a card."""
+    lanes = [lanes_that_fit(card.memory, line.counts, line.group.sizes, line.group.question.recipe)
+             for line in lines if not isinstance(line.counts, str)]
+    most = min(MOST_LANES, min(lanes, default=0))
+    return [f"--pack up to {most} fits into {card.title}"] if most else []
 
 
 def time_limit(lines: list[Line], tasks: int) -> str:

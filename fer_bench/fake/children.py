@@ -90,5 +90,5 @@ def work(pipe: Connection, function: Callable[..., Any], job: tuple[Any, ...]) -
     with contextlib.suppress(BrokenPipeError):  # nobody waits any more
         try:
             pipe.send(function(*job))
-        except Exception as error:
-            pipe.send(error)
+        except Exception as error:  # of a plug-in's own class, maybe, which no other process could read
+            pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))

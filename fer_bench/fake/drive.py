@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map
 
 from fer_bench.engine.data import make_clock, set_clock
 from fer_bench.engine.inputs import Inputs
+from fer_bench.engine.state import Itself
 from fer_bench.engine.trainer import Trainer
 from fer_bench.fake.counts import Counts, Report, Work
 from fer_bench.fake.device import HOST, FakeLane, on_host, pretend
@@ -68,6 +69,11 @@ def blank_data(faces: int, test_faces: int, size: int, classes: int, wrong: floa
                     blank(test_faces, 0.0))
 
 
+def stages(trainer: Trainer) -> list[tuple[object, ...]]:
+    """The plain attributes of a method, by which it may tell its stages."""
+    return [attribute for attribute in trainer.seen if not isinstance(attribute[-1], Itself)]
+
+
 class Pretended(Trainer):
     """A trainer whose clock is the host's while it begins an epoch, since methods read it there."""
 
@@ -90,7 +96,7 @@ class Drive:
     def __init__(self, watch: Watch, inputs: Inputs, check: bool) -> None:
         self.watch, self.inputs, self.check = watch, inputs, check
         self.trainer = self.new_trainer()
-        self.first = self.trainer.seen
+        self.first = stages(self.trainer)
         self.steps: list[tuple[dict[str, Work], int]] = []  # each full step's work by part, and peak memory
         self.sweeps: list[tuple[Work, int, int]] = []  # each epoch's sweep: work, peak memory, faces
         self.swept = 0
@@ -179,7 +185,7 @@ class Drive:
         self.begin(fresh, self.inputs.recipe.epochs - 1)
         with self.watch.during("take over"):
             taken = self.trainer.take_over(other)
-            if not taken and self.trainer.seen == self.first and self.check:  # one with stages is built anew
+            if not taken and stages(self.trainer) == self.first and self.check:  # one with stages is built anew
                 self.watch.problem("the next seed cannot use its recordings; keep no tensors outside of buffers")
         if taken:
             self.begin(self.trainer, 0)

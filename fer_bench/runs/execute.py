@@ -24,7 +24,8 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     check_networks(usable)
     for plan in usable if retry else ():
         settings.store.clear_error(plan.spec.id)
-    for note in dict.fromkeys(note for p in usable for note in (*pack_notes(p), *device_notes(p, settings))):
+    notes = [note for p in usable for note in (*pack_notes(p), *device_notes(p, settings, len(usable)))]
+    for note in dict.fromkeys(notes):
         say(note)
     display = Display(len(usable), Console(stderr=True))
     stop_on_terminate()
@@ -36,7 +37,7 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     return counts
 
 
-def device_notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
+def device_notes(plan: Plan, settings: Settings, runs: int) -> tuple[str, ...]:
     """What is worth knowing of a plan on this device: a slow precision, GPUs that stay idle."""
     import torch
 
@@ -44,8 +45,9 @@ def device_notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
 
     device, count = torch.device(settings.device), torch.cuda.device_count() if settings.device == "cuda" else 0
     slow = slow_precision(plan.recipe.precision, device)
-    idle = f"{count} GPUs are here, {settings.jobs} of them in use: --jobs {count} uses all"
-    return (*([f"{plan.recipe.name}: {slow}"] if slow else []), *([idle] if count > settings.jobs else []))
+    useful = min(count, runs)
+    idle = f"{count} GPUs are here, {settings.jobs} of them in use: --jobs {useful} uses {useful}"
+    return (*([f"{plan.recipe.name}: {slow}"] if slow else []), *([idle] if useful > settings.jobs else []))
 
 
 def pack_notes(plan: Plan) -> tuple[str, ...]:

@@ -77,8 +77,15 @@ def work(plans: list[Plan], offset: int, settings: Settings, emit: Emit,
                     else:
                         emit({"kind": end.value, "run": plan.spec.id})
     finally:
-        for _, run in busy.values():
-            run.close()  # releases its claim
+        with contextlib.ExitStack() as ending:  # each, whatever happens to the others
+            for lane, (_, run) in busy.items():
+                ending.callback(give_back, lane, run)
+
+
+def give_back(lane: Lane, run: Turns) -> None:
+    """Let a run save its state, on the stream that its last steps are still on, and release its claim."""
+    with lane.active():
+        run.close()
 
 
 def collect_garbage_of_runs_alone() -> None:

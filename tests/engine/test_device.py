@@ -56,11 +56,12 @@ def test_processes_take_the_gpus_in_turn_unless_one_was_named(card):
 def test_idle_gpus_and_slow_precisions_are_said(card):
     settings = Settings(Store(Path("a"), Path("b")), "cuda")
     plan = SimpleNamespace(recipe=tiny_inputs(Method).recipe.model_copy(update={"name": "paper", "precision": "bf16"}))
-    assert device_notes(plan, settings) == ("2 GPUs are here, 1 of them in use: --jobs 2 uses all",)
+    assert device_notes(plan, settings, 5) == ("2 GPUs are here, 1 of them in use: --jobs 2 uses 2",)
+    assert device_notes(plan, settings, 1) == ()
     card.count, card.compute = 1, (7, 5)
-    (line,) = device_notes(plan, settings)
+    (line,) = device_notes(plan, settings, 5)
     assert line.startswith("paper: cuda has no bf16 in hardware (compute capability 7.5, 8.0 has)")
-    assert device_notes(plan, Settings(settings.store, "cpu")) == ()
+    assert device_notes(plan, Settings(settings.store, "cpu"), 5) == ()
 
 
 def test_only_what_a_card_lacks_is_slow(card):

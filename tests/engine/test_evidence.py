@@ -77,7 +77,33 @@ def test_a_method_that_changes_an_attribute_between_epochs_is_recorded_anew(tmp_
 
     found = fit(tiny_inputs(Stages), Lane(CPU, "graph", count), tmp_path, lambda row: None, said.append)
     assert said == [] and outcome(found) == outcome(tiny_run(tiny_inputs(Stages)))
-    assert len(recorded) == 2 * 2 + 2, "both batch sizes in each stage, and the prediction of test and wrong faces"
+    assert len(recorded) == 2 * (2 + 2), "both batch sizes, and the prediction of test and wrong faces, in each stage"
+
+
+class Replaces(Stages):
+    """A buffer is another tensor in every epoch, and the prediction is told the stage."""
+
+    def __init__(self, context) -> None:
+        super().__init__(context)
+        self.register_buffer("scale", torch.ones(()))
+
+    def begin_epoch(self, clock, sweep) -> None:
+        super().begin_epoch(clock, sweep)
+        self.scale = 1 / (clock.epoch + 1.0)
+
+    def loss(self, batch, clock):
+        return super().loss(batch, clock) * self.scale
+
+    def predict(self, images):
+        return super().predict(images) * (-1 if self.second else 1)
+
+
+def test_a_tensor_that_is_replaced_and_a_prediction_with_stages_are_recorded_anew(tmp_path):
+    said: list[str] = []
+    settle(CPU, 1, "fp32")
+    found = fit(tiny_inputs(Replaces), Lane(CPU, "graph", record), tmp_path, lambda row: None, said.append)
+    assert said == [] and found["cost"]["engine"] == "graph"
+    assert outcome(found) == outcome(tiny_run(tiny_inputs(Replaces)))
 
 
 @pytest.mark.parametrize("case", CASES)

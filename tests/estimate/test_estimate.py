@@ -46,6 +46,9 @@ def test_a_card_is_found_by_its_name_and_a_wrong_one_has_near_ones():
         find_card("h1000")
     assert card_of("NVIDIA A100-SXM4-80GB", 85e9) is CARDS["a100-80gb"]
     assert card_of("NVIDIA A100-SXM4-40GB", 42e9) is CARDS["a100"] and card_of("GeForce GT 710", 1e9) is None
+    assert card_of("NVIDIA GeForce RTX 4090", 25e9) is CARDS["rtx4090"] and card_of("Tesla T4", 16e9) is CARDS["t4"]
+    for other in ("NVIDIA RTX A4000", "NVIDIA T400", "NVIDIA GH200 480GB", "NVIDIA H100 PCIe", "A100 MIG 1g.5gb"):
+        assert card_of(other, 16e9) is None, other
     assert all(card.source and card.bytes < card.flops("bf16") for card in CARDS.values())
 
 
@@ -93,9 +96,11 @@ def test_what_fits_into_memory_really_does_and_one_more_does_not():
         lanes, shared = lanes_that_fit(memory, MADE, SIZES, QUICK), OF_CUDA + SIZES.stored
         assert shared + lanes * (peak - shared) <= 0.95 * memory < shared + (lanes + 1) * (peak - shared)
     assert lanes_that_fit(1e8, MADE, SIZES, QUICK) == 0 == batch_that_fits(1e8, MADE, SIZES, QUICK)
-    maps = MADE.step_peak_bytes - MADE.resident_bytes
+    maps = 2 * (MADE.step_peak_bytes - MADE.resident_bytes)
     batch = batch_that_fits(peak, MADE, SIZES, QUICK)
     assert 0 < batch < QUICK.batch_size and peak - maps + batch / QUICK.batch_size * maps <= 0.95 * peak
+    heavy = replace(MADE, evaluation_peak_bytes=10**10)
+    assert batch_that_fits(5e9, heavy, SIZES, QUICK) == 0, "a smaller batch of training helps no evaluation"
 
 
 def line(counts: Counts | str, here: float | None = 60.0, there: float | None = 6.0, runs: int = 3) -> page.Line:
@@ -103,18 +108,25 @@ def line(counts: Counts | str, here: float | None = 60.0, there: float | None = 
 
 
 def test_a_card_that_is_too_small_is_said_with_what_fits():
-    (text,) = page.too_large([line(MADE)], 1.4e9, "a card", 4)
-    assert text.startswith("nla: 4 at a time, of about 0.9 GB each, do not fit into the 1 GB of a card; --pack 2 fits")
-    (text,) = page.too_large([line(MADE)], 0.9e9, "a card", 1)
+    (text,) = page.too_large([line(MADE)], 1.9e9, "a card", 4)
+    assert text.startswith("nla: 4 at a time, of about 1.1 GB each, do not fit into the 2 GB of a card; --pack 2 fits")
+    (text,) = page.too_large([line(MADE)], 1.1e9, "a card", 1)
     assert "--set-recipe batch_size=" in text
-    assert page.too_large([line(MADE)], 80e9, "a card", 4) == [] and page.most_lanes([line(MADE)], 80e9) == 8
+    assert page.too_large([line(MADE)], 80e9, "a card", 4) == []
+    assert page.most_lanes([line(MADE)], CARDS["h100"]) == ["--pack up to 8 fits into H100 SXM 80 GB"]
+    assert page.most_lanes([line(MADE)], replace(CARDS["h100"], memory=1e8)) == []
+    assert page.most_lanes([line("no")], CARDS["t4"]) == []
 
 
 def test_the_whole_is_said_with_how_far_to_believe_it():
-    here, there = page.whole([line(MADE)], CARDS["h100"], 2)
-    assert "1.5 min in all with --jobs 2" in here and "factor of 1.5" in here
+    here, there = page.whole([line(MADE)], None, CARDS["h100"], 2)
+    assert "1.5 min in all, 2 at a time" in here and "factor of 1.5" in here
+    assert "60 s in all" in page.whole([line(MADE, runs=1)], None, None, 8)[0], "one run takes its time"
     assert "on H100 SXM 80 GB: 18 s in all" in there and "nobody has checked" in there
-    assert "doctor" in page.whole([line(MADE, here=None)], None, 1)[0]
+    assert "doctor" in page.whole([line(MADE, here=None)], None, None, 1)[0]
+    unknown = replace(CARDS["h100"], title="A card", bytes=0)
+    assert "no figures" in page.whole([line(MADE, here=None)], unknown, None, 1)[0]
+    assert page.whole([line("it broke")], None, CARDS["h100"], 1) == ["1 of 1 lines were not counted and are in no sum"]
     assert "timeout_min=6 " in page.time_limit([line(MADE)], 2)
     assert page.rows([line("it broke")], None)[1][-1] == "not counted: it broke"
 
@@ -131,8 +143,8 @@ def test_methods_are_counted_once_and_kept(tmp_path, monkeypatch):
     assert counts_of(questions, tmp_path, said.append) == found
 
 
-def test_another_recipe_counts_anew_and_another_length_does_not():
-    assert question("ce").key() == question("ce", epochs="50", lr="0.1").key()
+def test_another_recipe_counts_anew_and_another_rate_does_not():
+    assert question("ce").key() == question("ce", lr="0.1").key() != question("ce", epochs="1").key()
     assert len({question("ce").key(), question("ce", batch_size="8").key(), question("nla").key()}) == 3
 
 
