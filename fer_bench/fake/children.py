@@ -26,7 +26,7 @@ class Crashed(Exception):
 def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once: int = 2,
           ready: Callable[[], Any] | None = None) -> Iterator[tuple[int, Any]]:
     """``function(*job)`` of each job in a child, as (place among the jobs, what it returned) in the order of their
-    ends. What it raised, or Crashed, is given in place of what it returned.
+    ends. RuntimeError with what it raised, or Crashed, is given in place of what it returned.
 
     function, ready: a module's, so that other processes find them. Importing that module and calling ``ready`` is done
     once for all children, which begin with what that leaves in memory.

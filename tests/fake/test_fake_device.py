@@ -104,4 +104,4 @@ def test_children_that_die_or_raise_are_told_from_others():
     answers = dict(apart(fails_on, [(0,), (1,), (2,), (3,)]))
     assert answers[0] == 0 and answers[3] == 30
     assert isinstance(answers[1], Crashed) and "3 times" in str(answers[1])
-    assert isinstance(answers[2], ValueError)
+    assert isinstance(answers[2], RuntimeError) and str(answers[2]).startswith("ValueError: ")
