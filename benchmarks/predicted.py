@@ -17,7 +17,6 @@ from pathlib import Path
 from common.tools import about, parser, write
 
 from fer_bench.engine.device import settle
-from fer_bench.engine.fit import finish
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Trainer
 from fer_bench.estimate.calibrate import CPU, calibrate, known
@@ -64,7 +63,9 @@ def measured(plan: Plan) -> float:
     trainer.data.batch(1)  # the first touch of the data is no epoch's
     for epoch in (0, plan.recipe.epochs - 1):
         start = time.perf_counter()
-        finish(trainer.train_epoch(epoch))
+        for _ in trainer.train_epoch(epoch):
+            pass
+        trainer.trained()
         trainer.predict("test")
         trainer.diagnose()
         seconds.append(time.perf_counter() - start)

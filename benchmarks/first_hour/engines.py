@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from common.tools import say, write
 
+from fer_bench.doctor.section import first_line
 from fer_bench.engine.capture import Recorder
 from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Trainer
 from fer_bench.library.methods import methods
-from first_hour.steps import first_line, how, losses, make, rate
+from first_hour.steps import how, losses, make, rate
 
 NO_CUDA = "no CUDA device"
 

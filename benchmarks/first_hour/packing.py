@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from common.tools import say, write
 
+from fer_bench.doctor.section import first_line
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Trainer
-from first_hour.steps import Run, first_line, how, losses, make, rate
+from first_hour.steps import Run, how, losses, make, rate
 
 METHODS = ("ce", "nla")
 

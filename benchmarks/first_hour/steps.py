@@ -62,11 +62,6 @@ def rate(runs: list[Run], seconds: float) -> float:
     return number * size * len(runs) / taken
 
 
-def first_line(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    return f"{type(error).__name__}: {error}".strip().split("\n")[0][:300]
-
-
 def how(run: Run) -> dict[str, Any]:
     """The way in which a run's steps are run, and why not in the wanted one."""
     lane, trainer = run

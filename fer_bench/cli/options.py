@@ -42,6 +42,12 @@ def check_device(name: str) -> None:
         raise UserError(f"--device {name}: no such kind; expected auto, cpu, cuda or a numbered one such as cuda:1")
 
 
+def check_card(card: str | None, dry_run: bool) -> None:
+    """Raise UserError for a card that nothing would be told of."""
+    if card and not dry_run:
+        raise UserError(f"--card {card}: only tells what --dry-run says; add --dry-run, or leave it out")
+
+
 def check_together(submitted: bool, of_a_submission: dict[str, bool], of_this_process: dict[str, bool]) -> None:
     """Raise UserError for an option that would be ignored, because runs are submitted or because they are not."""
     for option, given in (of_this_process if submitted else of_a_submission).items():

@@ -21,12 +21,12 @@ from fer_bench.cli.options import (
     Root,
     Seeds,
     Work,
+    check_card,
     check_choice,
     check_device,
     check_together,
     say,
 )
-from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from fer_bench.cluster.options import Array
@@ -85,30 +85,23 @@ def run(
     check_choice("--retry", retry, ("", "failed"))
     check_choice("--engine", engine, ENGINES)
     check_device(device)
-    changes = parse_settings("--set-recipe", recipe_settings or [])
-    if precision:
-        changes["precision"] = precision
-    if fast:
-        changes["fast"] = "true"
-    if threads:
-        changes["threads"] = str(threads)
+    short = {"precision": precision, "fast": "true" if fast else None, "threads": threads and str(threads)}
+    changes = parse_settings("--set-recipe", recipe_settings or []) | {k: v for k, v in short.items() if v}
     request = commands.make_request(
         method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
         plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
-    if card and not dry_run:
-        raise UserError(f"--card {card}: only tells what --dry-run says; add --dry-run, or leave it out")
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},
                    {"--jobs": jobs > 1, "--profile": profile})
+    check_card(card, dry_run)
     if profile:
         commands.profile(request, how, say)
-        return
-    if dry_run:
+    elif dry_run:
         commands.dry_run(request, how, retry=bool(retry), card=card, say=say, array=array)
-        return
-    raise typer.Exit(commands.run(request, how, retry=bool(retry), say=say, array=array))
+    else:
+        raise typer.Exit(commands.run(request, how, retry=bool(retry), say=say, array=array))
 
 
 def submission(slurm: str | None, executor: str | None, tasks: int, snapshot: bool) -> Array | None:

@@ -75,7 +75,11 @@ def epochs(progress: Progress, saver: Saver, report: Callable[[Row], None]) -> G
     trainer, inputs = progress.trainer, progress.inputs
     logits = np.zeros(0)
     for epoch in range(len(progress.curve), inputs.recipe.epochs):
-        row = {"epoch": epoch + 1, **(yield from saving(trainer.train_epoch(epoch), progress, saver))}
+        for _ in trainer.train_epoch(epoch):
+            yield
+            if saver.due():
+                saver.save(progress.state())
+        row = {"epoch": epoch + 1, **trainer.trained()}
         trained = time.perf_counter() - progress.start
         yield
         logits = trainer.predict("test")
@@ -94,19 +98,6 @@ def epochs(progress: Progress, saver: Saver, report: Callable[[Row], None]) -> G
         logits = trainer.predict("test")
         trainer.begin(inputs.recipe.epochs - 1)
     return logits
-
-
-def saving(steps: Generator[None, None, Row], progress: Progress, saver: Saver) -> Generator[None, None, Row]:
-    """The steps of an epoch, with a save between two of them whenever it is time; returns what they return."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            row: Row = end.value
-            return row
-        yield
-        if saver.due():
-            saver.save(progress.state())
 
 
 def finish(steps: Generator[None, None, Row]) -> Row:

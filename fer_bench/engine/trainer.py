@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -94,18 +94,21 @@ class Trainer:
         self.set_up(inputs)
         return True
 
-    def train_epoch(self, epoch: int) -> Generator[None, None, Row]:
-        """One epoch, or the rest of one; pauses after each step, so that other runs can share the device. The only read
-        is at its end."""
+    def train_epoch(self, epoch: int) -> Iterator[None]:
+        """One epoch, or the rest of one; pauses after each step, so that other runs can share the device. Nothing is
+        read from it."""
         if self.begun != epoch:
             self.begin(epoch)
         for step in range(self.done, self.data.steps):
             self.advance(step)
             self.done = step + 1
             yield
+
+    def trained(self) -> Row:
+        """The mean loss of the epoch that was trained, and the learning rate of its last step. Raises NotFinite."""
         losses = self.finite_losses()
         sizes = np.array([self.data.size(step) for step in range(self.data.steps)], dtype=np.float32)
-        last = self.lr_factor((epoch + 1) * self.data.steps - 1)
+        last = self.lr_factor((self.begun + 1) * self.data.steps - 1)
         return {"loss": float(np.cumsum(losses * sizes)[-1]) / len(self.data),
                 "lr": self.optimiser.param_groups[0]["base_lr"] * last}
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from fer_bench.engine.device import name_of
+from fer_bench.engine.pixels import eval_batch
 from fer_bench.estimate.calibrate import known
 from fer_bench.estimate.cards import Card, card_of
 from fer_bench.estimate.counting import counts_of, evaluation_batch
 from fer_bench.estimate.grid import Group, batch_that_fits, groups_of, lanes_that_fit, passes, peak_bytes, run_seconds
-from fer_bench.estimate.rates import CARD_FACTOR, card_rates
+from fer_bench.estimate.rates import CARD_FACTOR, Rates, card_rates
 from fer_bench.fake.counts import Counts
 from fer_bench.runs.plan import Plan
 
@@ -40,22 +41,30 @@ def estimate(plans: list[Plan], cache: Path, engine: str, here: Card | None, car
     counts = counts_of([group.question for group in groups], cache, say, progress)
     lines = []
     for group in groups:
-        found, recipe = counts[group.question.key()], group.question.recipe
+        found = counts[group.question.key()]
         if isinstance(found, str):
             lines.append(Line(group, found, None, None))
-            continue
-
-        def on(other: Card | None, found: Counts = found, group: Group = group) -> float | None:
-            recipe = group.question.recipe
-            if other is None or not other.bytes:
-                return None
-            run, called = (card_rates(other, recipe.precision, way).seconds for way in (engine, "eager"))
-            return run_seconds(found, group.sizes, recipe, run, called, evaluation_batch(recipe))
-
-        rate = rates.get(recipe.precision) if recipe.threads == 1 else None
-        own = run_seconds(found, group.sizes, recipe, rate.seconds, rate.seconds, 128) if rate else None
-        lines.append(Line(group, found, on(here) if here else own, on(card)))
+        else:
+            own = on_card(here, group, found, engine) if here else on_processor(rates, group, found)
+            lines.append(Line(group, found, own, on_card(card, group, found, engine) if card else None))
     return lines
+
+
+def on_card(card: Card, group: Group, counts: Counts, engine: str) -> float | None:
+    """Seconds of one run on a card; None if the table has no figures of it."""
+    if not card.bytes:
+        return None
+    recipe = group.question.recipe
+    run, called = (card_rates(card, recipe.precision, way).seconds for way in (engine, "eager"))
+    return run_seconds(counts, group.sizes, recipe, run, called, evaluation_batch(recipe))
+
+
+def on_processor(rates: dict[str, Rates], group: Group, counts: Counts) -> float | None:
+    """Seconds of one run on the processor; None if it was not measured for such a recipe."""
+    recipe = group.question.recipe
+    rate = rates.get(recipe.precision) if recipe.threads == 1 else None
+    batch = eval_batch(torch.device("cpu"), recipe.image_size)
+    return run_seconds(counts, group.sizes, recipe, rate.seconds, rate.seconds, batch) if rate else None
 
 
 def card_here(device: str) -> Card | None:

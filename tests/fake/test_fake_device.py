@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 from cases import CASES
-from fake_jobs import DRIVEN, RECIPES, ready, under_all_recipes
+from fake_jobs import DRIVEN, RECIPES, at_full_size, ready, under_all_recipes
 from tinydata import CPU, tiny_trainer
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -50,6 +50,14 @@ def test_two_passes_are_twice_the_work_of_one(reports):
 def test_the_optimiser_is_few_launches(reports):
     for report in reports["ce"].values():
         assert report.counts.step["optimiser"].launches <= 4
+
+
+def test_evaluation_at_224_pixels_needs_no_more_than_training_does():
+    """In batches of 1,024 it took 4.5 GB; DACL has the largest maps and weights of all methods."""
+    for place, report in apart(at_full_size, [("ce",), ("dacl",)]):
+        counts = report.counts
+        assert counts.evaluation_peak_bytes - counts.resident_bytes < 0.5e9, place
+        assert counts.evaluation_peak_bytes < max(1.5e9, counts.step_peak_bytes)
 
 
 def test_memory_holds_what_must_be_there(reports):

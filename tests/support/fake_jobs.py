@@ -19,6 +19,12 @@ def under_all_recipes(case: str) -> dict[str, Report]:
     return {name: drive(method, parameters, load_recipe(name, changes)) for name, changes in RECIPES.items()}
 
 
+def at_full_size(case: str) -> Report:
+    """A method under the paper's recipe as it is, with more test faces than a batch of evaluation takes."""
+    method, parameters = CASES[case]
+    return drive(method, parameters, load_recipe("paper"), test_faces=1100)
+
+
 def ready() -> None:
     """Let torch remember what most operations give, for all children."""
     under_all_recipes("ce")

@@ -127,7 +127,9 @@ def begun(method_class: Any, parameters: Parameters, **changes: Any) -> Trainer:
 
 def train_epoch(trainer: Trainer, epoch: int) -> Row:
     """A whole epoch at once."""
-    return finish(trainer.train_epoch(epoch))
+    for _ in trainer.train_epoch(epoch):
+        pass
+    return trainer.trained()
 
 
 def batches(data: TrainingData, method: Any, epoch: int) -> Iterator[Batch]:
