@@ -4,18 +4,19 @@ Branch c, a copy of the last stage, learns the other C-1 classes from faces that
 class c its prediction, to the power 1/T (1.2) and normalised, is the latent distribution q (0 at c, no gradient). With
 two classes q is the other class for certain. L = up CE(score z, y) + up (omega mean (softmax z without its label - q)^2
 + gamma SP) + down mean_c CE(branch c), omega .5, gamma 1000; SP is the squared difference between row-normalised Gram
-matrices of branch and target features of the faces that the branch learns from; up and down are ramps around `turn` of
-the epochs (10 of 36 for RAF-DB). score in (0, 1) comes from the face's mean cosine to each class's faces in the batch
-(scaled to 0..1) and its label. The target branch predicts.
+matrices of the branch's logits and of the target's features after dropout and neck, of the faces that the branch learns
+from; branches share dropout and neck with the target; up and down are ramps around `turn` of the epochs (10 of 36 for
+RAF-DB). score in (0, 1) comes from the face's mean cosine to each class's faces in the batch (scaled to 0..1) and its
+label. The target branch predicts.
 
 Differences from JDAI-CV/FaceX-Zoo addition_module/DMUE at 16b793a (train.py:97-133, make_model.py:98-165), whose
 config.py is AffectNet's:
 - it draws all classes equally often, as `balanced` does, and skips a batch in which some class has fewer than two faces
   (train.py:188-193); here none is skipped, and a class that is not in the batch has cosine 0.
-- its branches share dropout and neck with the target, and its SP compares the branches' logits with the target's
-  features after both (make_model.py:119-148); here only the target has them, and SP is of the pooled features.
 - its branch c sees class c in a pass of its own (resnet_multibranch.py), here beside the other classes: those faces
-  enter the batch statistics by which the branch's loss is computed.
+  enter the batch statistics of the branch's stage. At the neck both groups have their own, as there.
+- its neck's running statistics are of target and branches by turns, of branches last (make_model.py:119-135, momentum
+  .1); here of the target alone, which predicts.
 - its optimiser holds stages and classifiers only (train.py:55-57): scorer and neck stay as they began; here they learn,
   all but the neck's bias. Its classifiers have ten times the rate and begin smaller (std .001).
 - its rate falls by steps from 1e-4 to 1e-5 and rises once between; a smooth .92 stands in for them.
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_bench.method import Batch, Clock, Context, Method
-from fer_bench.parts.batch_norm import BatchNorm
+from fer_bench.parts.batch_norm import BatchNorm, of_some
 from fer_bench.parts.dropout import draw_seeds, seeded_dropout
 from fer_bench.parts.ramps import ramp_down, ramp_up
 from fer_bench.parts.sampling import balanced_order
@@ -37,7 +38,8 @@ from fer_bench.parts.small_loss import mean_over
 from fer_bench.registry import register
 
 
-@register("dmue", paper="She et al., CVPR 2021", year=2021, family="fer", needs=("own order",), passes=2.5)
+@register("dmue", paper="She et al., CVPR 2021", year=2021, family="fer", needs=("own order",), passes=2.5,
+          history=("the Gram matrices are of the branches' logits and of the target after dropout and neck",))
 class DMUE(Method):
     given: Tensor  # int64 [N], the given labels
     paper_recipe: ClassVar[dict[str, Any]] = {
@@ -64,15 +66,17 @@ class DMUE(Method):
         return balanced_order(self.given.cpu(), generator) if self.balanced else None
 
     def draw(self, generator: torch.Generator, size: int) -> dict[str, Tensor]:
-        return {"dropped": draw_seeds(generator, size)}
+        return {"dropped": torch.stack([draw_seeds(generator, size) for _ in range(1 + self.classes)], 1)}
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         maps, given = self.net.features_and_input(batch.images, "layer4")
         features, labels = maps.mean((2, 3)), batch.labels
-        logits: Tensor = self.net.head(self.neck(seeded_dropout(features, batch.draws["dropped"], self.dropout)))
+        dropped = batch.draws["dropped"]  # int64 [B, 1 + C]: of the target, of each branch
+        target = self.neck(seeded_dropout(features, dropped[:, 0], self.dropout))
+        logits: Tensor = self.net.head(target)
         score = self.score(features, labels)
         batch.log(weight=score)
-        wrong, latent, apart = self.from_branches(given, features, labels)
+        wrong, latent, apart = self.from_branches(given, target, labels, dropped[:, 1:])
         without_label = logits.softmax(1) * (1 - F.one_hot(labels, self.classes))
         soft = (without_label - latent).square().mean()
         turn = self.turn * clock.epochs
@@ -80,20 +84,22 @@ class DMUE(Method):
         right: Tensor = F.cross_entropy(score[:, None] * logits, labels)
         return up * (right + self.omega * soft + self.gamma * apart) + down * wrong
 
-    def from_branches(self, given: Tensor, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The branches' mean loss, the latent distributions [B, C], and the mean difference of Gram matrices."""
+    def from_branches(self, given: Tensor, target: Tensor, labels: Tensor,
+                      dropped: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The branches' mean loss, the latent distributions [B, C], and the mean difference of Gram matrices. target:
+        its features [B, D] after dropout and neck. dropped: seeds of the branches' dropout, int64 [B, C]."""
         losses, rows, apart = [], [], []
         for c, (branch, head) in enumerate(zip(self.branches, self.branch_heads, strict=True)):
-            own = self.net.branch(branch, given).mean((2, 3))
-            logits = head(own)
-            others = labels != c
+            own, others = self.net.branch(branch, given).mean((2, 3)), labels != c
+            logits = head(of_some(self.neck, seeded_dropout(own, dropped[:, c], self.dropout), others))
             shifted = (labels - (labels > c).long()).clamp(max=self.classes - 2)
             losses.append(mean_over(F.cross_entropy(logits, shifted, reduction="none"), others))
-            p = (logits.detach() / self.temperature).softmax(1)  # softmax to the power 1/T, normalised
+            hidden = head(of_some(self.neck, own, ~others)).detach()  # of the class itself, without dropout
+            p = (hidden / self.temperature).softmax(1)  # softmax to the power 1/T, normalised
             rows.append(torch.cat([p[:, :c], torch.zeros_like(p[:, :1]), p[:, c:]], 1))
             seen = others[:, None].to(own.dtype)
             pairs = seen.sum().clamp(min=1) ** 2
-            apart.append((gram(seen * own) - gram(seen * features)).square().sum() / pairs)
+            apart.append((gram(seen * logits) - gram(seen * target)).square().sum() / pairs)
         latent = torch.stack(rows, 1)[torch.arange(len(labels), device=labels.device), labels]
         return torch.stack(losses).mean(), latent, torch.stack(apart).mean()
 

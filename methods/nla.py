@@ -3,18 +3,22 @@
 L = lam * mean[(1 + w) CE(z, y)] + (1 - lam) * JSD(softmax z, softmax z'), z' the logits of the mirrored face. With
 v = (p_label, p_rival), p_rival the largest other probability, w = N(v; mu, Sigma): one Gaussian if the label wins
 (isotropic at first, drawn out along p_label + p_rival = const by 1 - exp(-slope epoch / epochs)), one if it loses.
-Paper and code (jungyu0413/NLA at b86f31f; the paper's tables and typeset equations were not at hand):
-- JSD: the paper says JSD; src/loss.py:61-66 averages logits, takes KL from the mixture to the parts and sums over the
-  batch, so it weighs `batch` times more. `middle`, `jsd`. The gradient flows through w there: `detach_weight`.
-- w: loss.py:9-54 is a density (peak .249 / .577) since 14 May 2025; before, its exponent was N x N, so that each face's
-  weight was mixed of those of all faces; the authors' V-NAW code has exp(-d/2), peak 1: `density=peak1`. Which of them
-  made the paper's numbers is unknown.
-- means: a summary of the paper calls them epoch-dependent; the code keeps them constant and moves Sigma_true only.
-- the code keeps the best overall and best mean on the test set separately; here both come from one epoch.
-`nla-released` is what the official code computes since 14 May 2025. Ablations: weighting or not, consistency by JSD, L1
-of the probabilities, attention maps as in EAC (`cam`), or none: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`. The
-code of L1 and CAM is unreleased: the sum over classes, the mean squared difference of maps, and 1 - lam as their weight
-are ours.
+
+The paper's (its figures; its typeset equations and tables were not at hand): (1 + w) CE, the two cases, JSD, lam.
+The public code's (jungyu0413/NLA src/loss.py at b86f31f): all means, Sigmas and the slope; the gradient that flows
+through w, as in V-NAW's code and a third party's, so none detaches it; and, as `nla-released`, the JSD of l.61-66: it
+averages logits, takes KL from the mixture to the parts and sums over the batch, so it weighs `batch` times more.
+Ours: `nla` takes the textbook JSD of probabilities, and its mean over the faces. Whichever made the paper's numbers is
+unknown, so both rows stand together wherever NLA is shown. `density=peak1` is exp(-d/2), as in V-NAW's code; NLA's is
+a density (peak .249 / .577) since 14 May 2025; before, its exponent was N x N and mixed the faces' weights.
+Sigma: variance s^2 + (s / ratio)^2 on both axes, so that its main axes have deviations sqrt(2) s and sqrt(2) s / ratio:
+`std_*` is s, not a deviation. The variances are .80 (true, as in the paper) and .851 (false, where the paper is said
+to have .8 as well: std_false .882 gives that, and a peak 6 % higher).
+The code keeps the best overall and best mean on the test set separately; here both come from one epoch.
+
+Ablations: weighting or not, consistency by JSD, L1 of the probabilities, attention maps as in EAC (`cam`), or none:
+`naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`. The code of L1 and CAM is unreleased: the sum over classes, the mean
+squared difference of maps, and 1 - lam as their weight are ours.
 """
 
 import math
@@ -29,13 +33,17 @@ from fer_bench.parts.class_maps import class_maps, maps_apart
 from fer_bench.registry import register
 
 
-@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer", passes=2)
+@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer", passes=2,
+          history=("by default the gradient flows through the weight, as in all public code",))
 @register("nla-released", paper="Lee et al., AAAI 2025, official code", year=2025, family="fer", passes=2,
-          preset={"jsd": "sum", "middle": "logits", "detach_weight": False})
-@register("naw", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "none"})
+          preset={"jsd": "sum", "middle": "logits"})
+@register("naw", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "none"},
+          history=("by default the gradient flows through the weight, as in all public code",))
 @register("jsd", paper="NLA, ablation", year=2025, family="fer", preset={"weighting": "none"}, passes=2)
-@register("naw-l1", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "l1"}, passes=2)
-@register("naw-cam", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "cam"}, passes=2)
+@register("naw-l1", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "l1"}, passes=2,
+          history=("by default the gradient flows through the weight, as in all public code",))
+@register("naw-cam", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "cam"}, passes=2,
+          history=("by default the gradient flows through the weight, as in all public code",))
 @register("l1", paper="NLA, ablation", year=2025, family="fer", passes=2,
           preset={"regulariser": "l1", "weighting": "none"})
 @register("cam", paper="NLA, ablation", year=2025, family="fer", passes=2,
@@ -48,21 +56,23 @@ class NLA(Method):
         lam: float = 0.5,
         weighting: Literal["naw", "none"] = "naw",
         density: Literal["normalised", "peak1"] = "normalised",
-        detach_weight: bool = True,
+        detach_weight: bool = False,
         regulariser: Literal["jsd", "l1", "cam", "none"] = "jsd",
         jsd: Literal["mean", "sum"] = "mean",
         middle: Literal["probabilities", "logits"] = "probabilities",
         slope: float = 15.0,
         mu_true_label: float = 0.5, mu_true_rival: float = 0.5,
         mu_false_label: float = 0.3, mu_false_rival: float = 0.15,
-        std_true_major: float = 0.8, std_true_minor: float = 0.4,
-        std_false_major: float = 0.91, std_false_minor: float = 0.15166666666666667,
+        std_true: float = 0.8, ratio_true: float = 2.0, std_false: float = 0.91, ratio_false: float = 6.0,
     ) -> None:
         super().__init__(context)
         self.lam, self.weighting, self.density, self.detach_weight = lam, weighting, density, detach_weight
         self.regulariser, self.jsd, self.middle, self.slope = regulariser, jsd, middle, slope
         self.mu_true, self.mu_false = (mu_true_label, mu_true_rival), (mu_false_label, mu_false_rival)
-        self.std_true, self.std_false = (std_true_major, std_true_minor), (std_false_major, std_false_minor)
+        for name, ratio in (("ratio_true", ratio_true), ("ratio_false", ratio_false)):
+            if ratio < 1:
+                raise ValueError(f"{name} is {ratio:g}, expected 1 (round) or more: the long axis by the short one")
+        self.std_true, self.std_false = (std_true, std_true / ratio_true), (std_false, std_false / ratio_false)
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         maps = self.net.features(batch.images)
@@ -89,8 +99,9 @@ class NLA(Method):
         return torch.where(label >= rival, true, false)
 
     def gaussian(self, x: Tensor, y: Tensor, mu: tuple[float, float], std: tuple[float, float], tilt: Tensor) -> Tensor:
-        """Bivariate normal in (x, y) [B]; variance a = major^2 + minor^2 on both axes, covariance c = tilt (major^2
-        - minor^2): tilt -1 draws it out along x + y = const, +1 along x - y = const, 0 leaves it round."""
+        """Bivariate normal in (x, y) [B]. std: s and s / ratio; variance a, the sum of their squares, on both axes,
+        covariance c, tilt times their difference: tilt -1 draws it out along x + y = const, +1 along x - y = const, 0
+        leaves it round."""
         a, c = std[0] ** 2 + std[1] ** 2, tilt * (std[0] ** 2 - std[1] ** 2)
         determinant = a * a - c * c
         dx, dy = x - mu[0], y - mu[1]

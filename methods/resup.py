@@ -7,8 +7,8 @@ c_of_1 CE_2) + lam mean (p_1 - p_2)^2, lam 5; the first epoch is plain cross-ent
 purpleleaves007/FERDenoise at 0eb4353, utils.py:184-256. There s is taken anew in every step and its posterior read from
 a table of 100 bins, here c holds for an epoch; there the mixture is fitted to augmented faces (track_training_loss runs
 over the training loader), here to plain ones; there the table is set to its maximum from its arg-max on
-(BetaMixture1D.create_lookup), here c never falls as s rises, and below the lower distribution's mean it stays at its
-value there, which is ours; there one network begins from face weights and the other from ImageNet's, here both begin
+(BetaMixture1D.create_lookup), here c never falls as s rises, also below the lower distribution's mean, where the table
+turns up again: that is ours; there one network begins from face weights and the other from ImageNet's, here both begin
 from the run's. It divides lr by ten at epochs 10 and 20 of 30 (main.py); the paper recipe falls as fast, smoothly
 (.794).
 """
@@ -25,7 +25,8 @@ from fer_bench.registry import register
 
 
 @register("resup", paper="Zhang et al., 2023", year=2023, family="fer",
-          needs=("2 networks", "per-sample state", "sweeps"), passes=2)
+          needs=("2 networks", "per-sample state", "sweeps"), passes=2,
+          history=("the least similar faces are no longer lifted to the weight at the lower mean",))
 class ReSup(Method):
     given: Tensor  # int64 [N], the given labels
     weight: Tensor  # float32 [N, 2], c of each network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,3 +24,12 @@ class MapNorm(nn.BatchNorm2d):
 def of_one(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
     """By the running statistics, whatever the mode."""
     return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+
+
+def of_some(norm: nn.BatchNorm1d, x: Tensor, rows: Tensor) -> Tensor:
+    """x [B, D] by the statistics of some of its rows, bool [B]; the running ones stay as they are."""
+    weight = rows[:, None].to(x.dtype)
+    count = weight.sum().clamp(min=1)
+    mean = (weight * x).sum(0) / count
+    variance = (weight * (x - mean).square()).sum(0) / count
+    return (x - mean) * torch.rsqrt(variance + norm.eps) * norm.weight + norm.bias

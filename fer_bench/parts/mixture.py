@@ -33,8 +33,8 @@ def gaussian_low(values: Tensor, steps: int = 50) -> Tensor:
 
 def beta_high(values: Tensor, steps: int = 10) -> Tensor:
     """Posterior of the higher of two Beta distributions fitted by EM with moment matching to values [N] in 0..1, float
-    [N], not falling as values rise (ReSup, utils.py:184-256 at 0eb4353). Below the lower one's mean it stays at what it
-    is there: near 0 the densities would turn over, and the lowest faces would come out as the surest."""
+    [N], not falling as values rise (ReSup, utils.py:184-256 at 0eb4353). Near 0 the densities would turn over, and the
+    lowest faces would come out as the surest: from the lower one's mean downwards it is the least so far."""
     x = values.double().clamp(1e-4, 1 - 1e-4)[:, None]
     posterior = torch.cat([1 - x, x], 1)
     for _ in range(max(steps, 1)):
@@ -42,10 +42,13 @@ def beta_high(values: Tensor, steps: int = 10) -> Tensor:
         mean = (posterior * x).sum(0) / posterior.sum(0)
         variance = ((posterior * (x - mean) ** 2).sum(0) / posterior.sum(0)).clamp(min=1e-6)
         posterior = beta_posterior(x, share, mean, variance)
+    at_mean = beta_posterior(mean[:1, None], share, mean, variance)[0, 1]
     ascending = x[:, 0].argsort(stable=True)
-    floor = beta_posterior(mean[:1, None], share, mean, variance)[0, 1]
-    rising = torch.where(x[:, 0] < mean[0], floor, posterior[:, 1])[ascending].cummax(0).values
-    return torch.empty_like(rising).index_copy_(0, ascending, rising).to(values.dtype)
+    below, found = (x[:, 0] < mean[0])[ascending], posterior[:, 1][ascending]
+    falling = torch.where(below, found.clamp(max=at_mean), at_mean).flip(0).cummin(0).values.flip(0)
+    rising = torch.where(below, at_mean, found.clamp(min=at_mean)).cummax(0).values
+    both = torch.where(below, falling, rising)
+    return torch.empty_like(both).index_copy_(0, ascending, both).to(values.dtype)
 
 
 def beta_posterior(x: Tensor, share: Tensor, mean: Tensor, variance: Tensor) -> Tensor:

@@ -111,7 +111,9 @@ def literal(name: str, z: Tensor, mirrored: Tensor, epoch: int, values: dict[str
         if name == "nla-released":
             total = total + lam * ce + lam * weight * ce + (1 - lam) * B * literal_jsd_as_coded(z[i], mirrored[i])
             continue
-        total = total + lam * (1 if name == "jsd" else 1 + weight.detach()) * ce
+        if values.get("detach_weight") == "true":
+            weight = weight.detach()
+        total = total + lam * (1 if name == "jsd" else 1 + weight) * ce
         if name != "naw":
             total = total + (1 - lam) * ((p - q).abs().sum() if l1 else literal_jsd(p, q))
     return total / B
@@ -119,6 +121,7 @@ def literal(name: str, z: Tensor, mirrored: Tensor, epoch: int, values: dict[str
 
 VARIANTS = [("ce", {}), ("focal", {}), ("focal", {"gamma": "0.5"}), ("nla", {}), ("nla", {"density": "peak1"}),
             ("nla", {"regulariser": "l1"}), ("nla", {"lam": "0.3", "slope": "10"}), ("nla-released", {}),
+            ("nla", {"detach_weight": "true"}), ("naw", {"detach_weight": "true"}),
             ("nla-released", {"lam": "0.3", "slope": "10"}), ("naw", {}), ("naw", {"lam": "0.3"}), ("jsd", {}),
             ("jsd", {"lam": "0.3"})]
 
@@ -140,13 +143,45 @@ def test_focal_with_gamma_zero_is_cross_entropy():
     assert float(focal) == pytest.approx(float(ce))
 
 
-def test_gradient_of_the_released_nla_flows_through_the_weight():
+@pytest.mark.parametrize("name", ["nla", "nla-released", "naw", "naw-l1"])
+def test_gradient_flows_through_the_weight_unless_told_not_to(name):
+    """At (p_label, p_rival) = (.3, .4) the label's logit gets -.985 of the cross-entropy's pull without the flow, -.549
+    with it: no public code stops it (reference: jungyu0413/NLA at b86f31f)."""
     gradients = []
-    for detach in ("false", "true"):
+    for values in ({}, {"detach_weight": "false"}, {"detach_weight": "true"}):
         z = LOGITS.clone().requires_grad_()
-        build("nla-released", z, detach_weight=detach).loss(batch(), clock_at(5)).backward()
+        build(name, z, **values).loss(batch(), clock_at(5)).backward()
         gradients.append(z.grad)
-    assert (gradients[0] - gradients[1]).abs().max() > 1e-3
+    assert torch.equal(gradients[0], gradients[1]) and (gradients[0] - gradients[2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("detach", "pull"), [("true", -0.985), ("false", -0.549)])
+def test_pull_on_the_label_of_an_ambiguous_lost_face(detach, pull):
+    p = torch.tensor([[0.3, 0.4, 0.2, 0.1]])
+    z, label = p.log().requires_grad_(), torch.tensor([0])
+    method = build("nla", detach_weight=detach)
+    weight = method.weight(z.softmax(1), label, clock_at(59))
+    weight = weight.detach() if method.detach_weight else weight
+    ((1 + weight) * torch.nn.functional.cross_entropy(z, label)).sum().backward()
+    assert float(z.grad[0, 0]) == pytest.approx(pull, abs=1e-3)
+
+
+@pytest.mark.parametrize("case", ["true", "false"])
+def test_ratio_is_that_of_the_gaussian_s_axes(case):
+    """It falls to exp(-1/2) of its peak sqrt(2) s away on the long axis, sqrt(2) s / ratio on the short one."""
+    method = build("nla", density="peak1", **{f"ratio_{case}": "3", f"std_{case}": "0.5"})
+    std, long = getattr(method, f"std_{case}"), -1.0 if case == "true" else 1.0
+    for sign, length in ((long, 0.5), (-long, 0.5 / 3)):
+        x, y = torch.tensor([length]), torch.tensor([sign * length])  # a way of sqrt(2) length
+        value = method.gaussian(x, y, (0.0, 0.0), std, torch.tensor(long))
+        assert float(value) == pytest.approx(math.exp(-0.5))
+
+
+@pytest.mark.parametrize("name", ["ratio_true", "ratio_false"])
+def test_a_ratio_below_one_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is 0.5, expected 1 .* or more"):
+        build("nla", **{name: "0.5"})
+
 
 
 TRUE = [((1, 0), 0.146, 0.205), ((0.9, 0.1), 0.163, 0.220), ((0.9, 0.05), 0.159, 0.216), ((0.7, 0.2), 0.183, 0.235),
