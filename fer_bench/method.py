@@ -49,15 +49,21 @@ class Batch:
         index: Tensor,
         draws: dict[str, Tensor],
         second_view: Callable[[bool], Tensor],
+        view: Callable[[str], Tensor] | None = None,
     ) -> None:
         self.images, self.labels, self.index, self.draws = images, labels, index, draws
         self.logged: dict[str, Tensor] = {}
-        self._second_view = second_view
+        self._second_view, self._view = second_view, view
 
     def second_view(self, flip: bool = False) -> Tensor:
         """An independent augmentation of the same faces, float32 [B, 3 or 1, S, S]. ``flip``: each face stands as the
         mirror image of the first view, moved alike; pixel noise and erasing are its own."""
         return self._second_view(flip)
+
+    def view(self, name: str) -> Tensor:
+        """One of the views that ``Method.views`` declares, of the same faces, float32 [B, 3 or 1, S, S]."""
+        assert self._view is not None
+        return self._view(name)
 
     def log(self, **values: Tensor) -> None:
         """Hand per-sample numbers [B] to the harness, e.g. ``weight=w``; they never influence training."""
@@ -110,6 +116,10 @@ class Method(nn.Module):
     them from the source without running it.
     """
 
+    # Augmentation that defines the method, beyond the recipe's, which all methods share: by view, the keys of `augment`
+    # that are other there. "first" is what ``batch.images`` shows; another is ``batch.view(name)``, with draws of its
+    # own, or with "mirror": True the mirror image of the first, moved alike. A literal.
+    views: ClassVar[dict[str, dict[str, Any]]] = {}
     paper_recipe: ClassVar[dict[str, Any]] = {}  # recipe keys of the method's paper, used with --track paper only
     not_capturable: ClassVar[str] = ""  # why a step of it cannot be replayed as a CUDA graph, if it cannot
 

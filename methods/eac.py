@@ -4,8 +4,9 @@ L = CE(z of view 1, y) + lam mean (maps(view 1) - mirror(maps(view 2)))^2 over f
 classes by the classifier's weights, whose gradient is stopped (zyh-uaiaaaa/Erasing-Attention-Consistency
 model.py:22-41, main.py:59-69 at 61efdfd). View 2 is a mirrored face without a loss of its own. Which one the code
 decides by the name of the label file (dataset.py:42-64): the mirror image of view 1 for the clean list, a view with
-its own erasing for any other, as here by default; `view=mirror` is the first. Flip, shift, pixel noise and erasing are
-the recipe's, not the method's: where it flips view 1, view 2 is the face as it was, and view 2 has its own pixel noise.
+its own erasing for any other, as here by default; `view=mirror` is the first. The erasing, which gives it its name, is
+the method's whatever the recipe erases: half of all faces, scale .02 to .25 (main.py:134). Flip, shift and pixel noise
+are the recipe's: where it flips view 1, view 2 is the face as it was, and view 2 has its own pixel noise.
 """
 
 from typing import Any, ClassVar, Literal
@@ -18,8 +19,12 @@ from fer_bench.parts.class_maps import class_maps, maps_apart
 from fer_bench.registry import register
 
 
-@register("eac", paper="Zhang et al., ECCV 2022", year=2022, family="fer", needs=("second view",), passes=2)
+@register("eac", paper="Zhang et al., ECCV 2022", year=2022, family="fer", needs=("second view",), passes=2,
+          history=("it erases, whatever the recipe does",))
 class EAC(Method):
+    views: ClassVar[dict[str, dict[str, Any]]] = {
+        "first": {"erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "mirrored": {"erase": 0.5, "erase_scale": (0.02, 0.25), "mirror": True}}
     paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 2e-4, "epochs": 60}  # lr: for ResNet-18
 
     def __init__(
@@ -29,7 +34,7 @@ class EAC(Method):
         self.lam, self.view = lam, view
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
-        other = batch.images.flip(-1) if self.view == "mirror" else batch.second_view(flip=True)
+        other = batch.images.flip(-1) if self.view == "mirror" else batch.view("mirrored")
         maps, mirrored = self.net.features(batch.images), self.net.features(other)  # two passes: own batch statistics
         weight = self.net.head.weight
         apart = maps_apart(class_maps(maps, weight), class_maps(mirrored, weight)).mean()

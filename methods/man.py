@@ -6,12 +6,15 @@ softmax of a weak and a strong view on noisy faces; mutual = (1 - m) (CE_1 + CE_
 m = .9 exp(-.65 (1 - e/.9E)^2), e from 1. Predicts with the mean of both networks' logits, as the published figure
 (test() in main.py).
 
-Differences from zzzzzzyang/MAN at df07e3f, main.py:98-276: there the strong view has RandAugment and a padded crop,
-here it is a second view of the recipe's augmentation; there the look is on augmented faces, here on plain ones; there
-the warm-up is 10 of 100 epochs, here a share of them. There the groups go through the networks apart, each with batch
-statistics of its own, and only noisy faces have a strong view; here all faces of a batch go together, and so do their
-strong views, in the warm-up too, where they move the running statistics alone. lr is Adam's default, since its flag
---lr is not used (main.py:283).
+The strong view is the method's own: crop by 4 of 224 pixels, flip, RandAugment (2 operations, magnitude 10), a grey
+square of 16 of 224 pixels, no erasing (main.py:301-308, randaugument.py). The weak view is the recipe's; there it has
+colour jitter, shift, zoom and erasing (main.py:286-299).
+
+Differences from zzzzzzyang/MAN at df07e3f, main.py:98-276: there the look is on augmented faces, here on plain ones;
+there the warm-up is 10 of 100 epochs, here a share of them. There the groups go through the networks apart, each with
+batch statistics of its own, and only noisy faces have a strong view; here all faces of a batch go together, and so do
+their strong views, in the warm-up too, where they move the running statistics alone. lr is Adam's default, since its
+flag --lr is not used (main.py:283).
 """
 
 from typing import Any, ClassVar
@@ -28,8 +31,12 @@ from fer_bench.registry import register
 
 
 @register("man", paper="Zhang et al., Pattern Recognition Letters 164, 2022", year=2022, family="fer",
-          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4)
+          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4,
+          history=("the strong view is its own, with RandAugment",))
 class MAN(Method):
+    views: ClassVar[dict[str, dict[str, Any]]] = {"strong": {
+        "noise": 0.0, "crop": 0.018, "flip": 0.5, "randaugment": 2, "magnitude": 10.0, "cutout": 0.071, "shift": 0,
+        "erase": 0.0}}
     given: Tensor  # int64 [N], the given labels
     right: Tensor  # int64 [N], how many of the two networks predict the given label; 2 during the warm-up
     paper_recipe: ClassVar[dict[str, Any]] = {
@@ -57,7 +64,7 @@ class MAN(Method):
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
         weak = [net(batch.images) for net in (self.net, self.peer)]
-        strong = [net(view) for view in (batch.second_view(),) for net in (self.net, self.peer)]
+        strong = [net(view) for view in (batch.view("strong"),) for net in (self.net, self.peer)]
         right = self.right[batch.index]
         batch.log(weight=right / 2)
         losses = [F.cross_entropy(z, batch.labels, reduction="none") for z in weak]

@@ -1,7 +1,7 @@
 """Faces on their way from stored pixels to a network: batched, on the device, every draw keyed by (seed, epoch, view).
 
 Same steps, order and distributions as the per-image pipelines of the reference repositories (SCN, RUL, EAC, NLA):
-pixel noise on uint8, Pillow's resize, normalise, flip, shift, erase.
+pixel noise on uint8, Pillow's resize, crop, flip, RandAugment, cutout, normalise, shift, erase.
 """
 
 from __future__ import annotations
@@ -13,26 +13,40 @@ import torch
 from torch import Tensor
 
 from fer_bench.engine.keyed import generator
+from fer_bench.engine.randaugment import FILL, draw_operations, grey, randaugment
 from fer_bench.engine.resize import resize
 from fer_bench.protocols.protocol import Augment, Recipe
 
 ERASE_RATIO = (0.3, 3.3)  # torchvision's RandomErasing
 ERASE_TRIES = 10
-GREY = (19595, 38470, 7471)  # Pillow's weights of red, green and blue, of 65536
 
 
-def draw_view(recipe: Recipe, count: int, seed: int, epoch: int, view: int) -> dict[str, Tensor]:
+def draw_view(recipe: Recipe, count: int, seed: int, epoch: int, view: str) -> dict[str, Tensor]:
     """The augmentation of every training face in one epoch, by row: CPU tensors of length ``count``.
 
-    noisy, flip: bool [N]. shift: int64 [N, 2], rows and columns. box: float32 [N, 4], top, left, height, width.
+    noisy, flip: bool [N]. shift, crop: int64 [N, 2], rows and columns. box: float32 [N, 4], top, left, height, width.
+    operation, sign: of ``draw_operations``. centre: float32 [N, 2], of the cutout, as shares of the side.
     """
     rng, augment, size = generator("augment", seed, epoch, view), recipe.augment, recipe.image_size
-    return {
+    drawn = {
         "noisy": torch.rand(count, generator=rng) < augment.noise,
         "flip": torch.rand(count, generator=rng) < augment.flip,
         "shift": torch.randint(-augment.shift, augment.shift + 1, (count, 2), generator=rng),
         "box": draw_boxes(augment, count, size, rng),
     }
+    if augment.crop:
+        border = pixels_of(augment.crop, size)
+        drawn["crop"] = torch.randint(-border, border + 1, (count, 2), generator=rng)
+    if augment.randaugment:
+        drawn |= draw_operations(count, augment.randaugment, rng)
+    if augment.cutout:
+        drawn["centre"] = torch.rand(count, 2, generator=rng)
+    return drawn
+
+
+def pixels_of(share: float, size: int) -> int:
+    """A share of the side in whole pixels, at least one."""
+    return max(1, round(share * size))
 
 
 def draw_boxes(augment: Augment, count: int, size: int, rng: torch.Generator) -> Tensor:
@@ -80,17 +94,37 @@ def erase(images: Tensor, box: Tensor) -> Tensor:
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0)
 
 
-def normalise(images: Tensor, recipe: Recipe, flip: Tensor | None = None) -> Tensor:
-    """uint8 [B, H, W, 1 or 3] to float32 [B, C, S, S], channels last: resized, mirrored, (x / 255 - mean) / std.
+def crop_images(images: Tensor, shift: Tensor) -> Tensor:
+    """Move uint8 [B, S, S, C] by ``shift`` [B, 2] rows and columns; what comes in from outside is reflected."""
+    last = images.shape[1] - 1
+    place = torch.arange(last + 1, device=images.device)
+    rows, columns = ((last - (last - (place + offset).abs()).abs()) for offset in (shift[:, :1], shift[:, 1:]))
+    faces = torch.arange(len(images), device=images.device).view(-1, 1, 1)
+    return images[faces, rows[:, :, None], columns[:, None]]
 
-    flip: bool [B], the faces to mirror; while they are bytes, since those are a quarter to move. A grey face becomes
-    three equal channels for a colour recipe; a colour face is made grey by Pillow's weights.
-    """
+
+def cut_out(images: Tensor, centre: Tensor, share: float) -> Tensor:
+    """Set a square of uint8 [B, S, S, C] to grey, cut off at the border. centre: [B, 2] of 0..1."""
+    size = images.shape[1]
+    place, half = torch.arange(size, device=images.device), pixels_of(share, size) // 2
+    near = [(place - (size * at).floor() + 0.5).abs() < half for at in (centre[:, :1], centre[:, 1:])]  # [B, S] each
+    return images.masked_fill((near[0][:, :, None] & near[1][:, None])[..., None], FILL)
+
+
+def normalise(images: Tensor, recipe: Recipe) -> Tensor:
+    """Plain faces, as they are predicted: uint8 [B, H, W, 1 or 3] to float32 [B, C, S, S]."""
+    return to_float(fit_bytes(images, recipe), recipe)
+
+
+def fit_bytes(images: Tensor, recipe: Recipe) -> Tensor:
+    """uint8 [B, H, W, 1 or 3] resized to [B, S, S, C]. A colour face is made grey for a grey recipe."""
     images = resize(images, recipe.image_size)
-    if recipe.colour == "grey" and images.shape[-1] == 3:
-        images = ((images.int() * constant(GREY, images.device)).sum(-1, keepdim=True) + 0x8000) >> 16
-    if flip is not None:
-        images = torch.where(flip.view(-1, 1, 1, 1), images.flip(2), images)
+    return grey(images) if recipe.colour == "grey" else images
+
+
+def to_float(images: Tensor, recipe: Recipe) -> Tensor:
+    """uint8 [B, S, S, C] to float32 [B, C, S, S], channels last: (x / 255 - mean) / std. A grey face becomes three
+    equal channels for a colour recipe."""
     mean, std = constant(recipe.mean, images.device), constant(recipe.std, images.device)
     pixels = ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
     return pixels.contiguous(memory_format=torch.channels_last)
@@ -107,17 +141,32 @@ def augment_batch(images: Tensor, draws: dict[str, Tensor], recipe: Recipe, nois
     """Stored uint8 [B, H, W, C] to a training batch float32 [B, C, S, S]; ``draws`` are the rows of ``draw_view``,
     ``noise`` standard normal numbers of the images' shape, if the recipe adds any.
 
-    mirrored: the draws of another view, whose mirror image these faces shall be but for noise and erasing.
+    mirrored: the draws of another view, whose mirror image these faces shall be in flip, shift and crop.
     """
     augment = recipe.augment
     if mirrored is not None:
-        rows, columns = mirrored["shift"].unbind(1)
-        draws = draws | {"flip": ~mirrored["flip"], "shift": torch.stack([rows, -columns], 1)}
+        draws = draws | as_mirror_image(mirrored)
     if noise is not None:
         images = add_pixel_noise(images, draws["noisy"], augment.noise_variance, noise)
-    pixels = normalise(images, recipe, draws["flip"] if augment.flip or mirrored is not None else None)
+    images = fit_bytes(images, recipe)
+    if augment.crop:
+        images = crop_images(images, draws["crop"])
+    if augment.flip or mirrored is not None:  # while they are bytes, since those are a quarter to move
+        images = torch.where(draws["flip"].view(-1, 1, 1, 1), images.flip(2), images)
+    if augment.randaugment:
+        images = randaugment(images, draws["operation"], draws["sign"], augment.magnitude)
+    if augment.cutout:
+        images = cut_out(images, draws["centre"], augment.cutout)
+    pixels = to_float(images, recipe)
     if augment.shift:
         pixels = shift_images(pixels, draws["shift"])
     if augment.erase:
         pixels = erase(pixels, draws["box"])
     return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def as_mirror_image(draws: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The draws that show each face as the mirror image of what ``draws`` show."""
+    rows, columns = draws["shift"].unbind(1)
+    return {"flip": ~draws["flip"], "shift": torch.stack([rows, -columns], 1)} | {
+        name: draws[name] for name in ("crop",) if name in draws}  # it comes before the flip

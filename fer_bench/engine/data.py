@@ -6,7 +6,9 @@ them, ``batch`` only reads them. So the same code runs eagerly and as a replayed
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,9 +16,12 @@ from torch import Tensor
 from fer_bench.engine.augment import augment_batch, draw_view, normalise
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.pixels import Pixels, eval_batch, put
+from fer_bench.errors import unknown
 from fer_bench.method import Batch, Clock, Method
 from fer_bench.protocols.prepare import Faces
-from fer_bench.protocols.protocol import Recipe
+from fer_bench.protocols.protocol import Recipe, own_views
+
+FIRST, SECOND = "0", "1"  # kinds of view by the recipe's augmentation alone
 
 
 class TrainingData:
@@ -30,8 +35,10 @@ class TrainingData:
         self.start = torch.zeros((), dtype=torch.int64, device=device)
         self.places = torch.arange(recipe.batch_size, device=device)
         self.draws: dict[str, Tensor] = {}  # what the method drew, by place in the order
-        self.views: dict[int, dict[str, Tensor]] = {}  # augmentation of each view that was asked for, by place
-        self.noise: dict[int, Tensor] = {}  # pixel noise of each view, of one batch
+        self.recipes: dict[str, Recipe] = {}  # of the kinds of view that have augmentation of their own
+        self.named: dict[str, tuple[str, bool]] = {}  # the method's own views: kind, and whether it mirrors the first
+        self.views: dict[str, dict[str, Tensor]] = {}  # augmentation of each kind that was asked for, by place
+        self.noise: dict[str, Tensor] = {}  # pixel noise of each kind, of one batch
         self.step = 0
 
     def __len__(self) -> int:
@@ -45,6 +52,14 @@ class TrainingData:
     def size(self, step: int) -> int:
         """Faces in a batch."""
         return min(self.recipe.batch_size, len(self) - step * self.recipe.batch_size)
+
+    def declare(self, views: dict[str, dict[str, Any]]) -> None:
+        """Take the views that a method has of its own. Methods with a view of the same kind see the same draws."""
+        for name, recipe in own_views(views, self.recipe).items():
+            changes = {key: value for key, value in views[name].items() if key != "mirror"}
+            kind = FIRST if name == "first" else json.dumps(changes, sort_keys=True)
+            self.recipes[kind] = recipe
+            self.named[name] = kind, bool(views[name].get("mirror"))
 
     def begin(self, method: Method, epoch: int, clock: Clock) -> None:
         """Draw an epoch: a function of (seed, epoch) alone, the same for every method that has no order of its own."""
@@ -73,34 +88,43 @@ class TrainingData:
         place = self.places[:size] + self.start
         index = self.order[place]
         draws = {name: value[place] for name, value in self.draws.items()}
-        return Batch(self.view(0, index, place), self.labels[index], index, draws,
-                     lambda mirror: self.view(1, index, place, mirror))
+        return Batch(self.view(FIRST, index, place), self.labels[index], index, draws,
+                     lambda mirror: self.view(SECOND, index, place, mirror),
+                     lambda name: self.own_view(name, index, place))
 
-    def view(self, view: int, index: Tensor, place: Tensor, mirror: bool = False) -> Tensor:
+    def own_view(self, name: str, index: Tensor, place: Tensor) -> Tensor:
+        """One of the method's own views. Raises UserError for one that it does not declare."""
+        if name not in self.named:
+            raise unknown("view", name, self.named)
+        kind, mirror = self.named[name]
+        return self.view(kind, index, place, mirror)
+
+    def view(self, view: str, index: Tensor, place: Tensor, mirror: bool = False) -> Tensor:
         """Augmented faces of ``index``, which stand at ``place`` in the order, float32 [B, C, S, S].
 
-        mirror: as the mirror image of view 0.
+        mirror: as the mirror image of the first view.
         """
+        recipe = self.recipes.get(view, self.recipe)
         if view not in self.views:
             self.draw_view(view)
-        if self.recipe.augment.noise and view not in self.noise:
+        if recipe.augment.noise and view not in self.noise:
             self.noise[view] = torch.empty(self.recipe.batch_size, *self.images.shape, device=self.device)
             self.draw_noise(view)
         draws = self.at(place, view)
         noise = self.noise[view][: len(index)] if view in self.noise else None
-        return augment_batch(self.images[index], draws, self.recipe, noise, self.at(place, 0) if mirror else None)
+        return augment_batch(self.images[index], draws, recipe, noise, self.at(place, FIRST) if mirror else None)
 
-    def at(self, place: Tensor, view: int) -> dict[str, Tensor]:
+    def at(self, place: Tensor, view: str) -> dict[str, Tensor]:
         """A view's draws at some places of the order."""
         return {name: value[place] for name, value in self.views[view].items()}
 
-    def draw_view(self, view: int) -> None:
+    def draw_view(self, view: str) -> None:
         """The augmentation of every place of this epoch: a face that comes twice is augmented twice."""
-        kept = self.views.setdefault(view, {})
-        for name, value in draw_view(self.recipe, len(self), self.seed, self.epoch, view).items():
+        kept, recipe = self.views.setdefault(view, {}), self.recipes.get(view, self.recipe)
+        for name, value in draw_view(recipe, len(self), self.seed, self.epoch, view).items():
             kept[name] = put(kept.get(name), value, self.device)
 
-    def draw_noise(self, view: int) -> None:
+    def draw_noise(self, view: str) -> None:
         """The pixel noise of this step, drawn on the device: standard normal, float32 [B, H, W, C]."""
         rng = generator("pixel-noise", self.seed, self.epoch, view, self.step, device=self.device)
         self.noise[view][: self.size(self.step)].normal_(generator=rng)

@@ -37,6 +37,7 @@ class Trainer:
         self.lane, self.warn, self.recipe, self.device = lane, warn, inputs.recipe, lane.device
         self.data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
         method = build_method(inputs, self.data.labels.cpu(), self.data.steps)
+        self.data.declare(method.views)
         self.restarts = method.restarts()
         self.method = method.to(self.device).to(memory_format=torch.channels_last).train()
         self.optimiser = make_optimiser(self.method, self.recipe, self.device, lane.wanted != "eager")

@@ -42,6 +42,7 @@ class MethodInfo:
     passes: float = 1.0
     doc: str = ""
     history: tuple[str, ...] = ()
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def version(self) -> int | str:
@@ -91,6 +92,7 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
     parameters, infos = _read_parameters(path, node), []
     recipe: dict[str, Any] = _class_literal(path, node, "paper_recipe") or {}
     reason: str = _class_literal(path, node, "not_capturable") or ""
+    views: dict[str, dict[str, Any]] = _class_literal(path, node, "views") or {}
     for call in calls:
         given = {k.arg: _literal(path, k.value, str(k.arg)) for k in call.keywords if k.arg}
         name = _literal(path, call.args[0], "name") if call.args else given.get("name", "")
@@ -102,7 +104,7 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
         infos.append(MethodInfo(str(name), path, node.name, given.get("paper", ""), given.get("year", 0),
                                 given.get("family", "other"), own, recipe, reason,
                                 tuple(given.get("needs", ())), float(given.get("passes", 1)), module_doc,
-                                tuple(given.get("history", ()))))
+                                tuple(given.get("history", ())), views))
     return infos
 
 

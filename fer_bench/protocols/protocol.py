@@ -72,10 +72,20 @@ class Augment(Model):
 
     noise: Probability = 0.0  # Gaussian pixel noise on the stored uint8 image
     noise_variance: float = 30.0
+    crop: Probability = 0.0  # pad by this share of the side, reflected, and crop back at random
     flip: Probability = 0.0
+    randaugment: Annotated[int, Field(ge=0, le=14)] = 0  # operations of engine/randaugment.py, each done by even chance
+    magnitude: Annotated[float, Field(gt=0, le=10)] = 10.0  # of each operation
+    cutout: Probability = 0.0  # a grey square of this share of the side, before normalisation
     shift: Annotated[int, Field(ge=0)] = 0  # zero-pad by this many pixels and crop back at random
     erase: Probability = 0.0  # a rectangle set to zero after normalisation (torchvision's RandomErasing)
     erase_scale: tuple[Probability, Probability] = (0.02, 0.33)
+
+    @model_validator(mode="after")
+    def _effective(self) -> Augment:
+        if self.magnitude != 10.0 and not self.randaugment:
+            raise ValueError("a magnitude has no effect without randaugment operations")
+        return self
 
 
 class Recipe(Model):
@@ -201,3 +211,18 @@ def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str
     for part in location:
         model = inner.get(str(part), model)
     return [name for name in model.model_fields if name != "name"]
+
+
+def own_views(views: dict[str, dict[str, Any]], recipe: Recipe) -> dict[str, Recipe]:
+    """The recipe as each view that a method declares sees it: with the view's changes of its augmentation; "mirror" is
+    none of them. Raises UserError."""
+    found = {}
+    for name, changes in views.items():
+        augment = recipe.augment.model_dump() | {key: value for key, value in changes.items() if key != "mirror"}
+        try:
+            found[name] = recipe.model_copy(update={"augment": Augment.model_validate(augment)})
+        except ValidationError as error:
+            raise UserError(f"view '{name}': {_first(Augment, error)}") from None
+        if name == "first" and changes.get("mirror"):
+            raise UserError("view 'first': it is what the others mirror; take 'mirror' away")
+    return found

@@ -17,7 +17,15 @@ from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.prepare import Prepared, prepare
-from fer_bench.protocols.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
+from fer_bench.protocols.protocol import (
+    DEFAULT_RECIPES,
+    Protocol,
+    Recipe,
+    load_protocol,
+    load_recipe,
+    own_views,
+    protocol_names,
+)
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 
 
@@ -137,7 +145,12 @@ def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     """The recipe of a method on a dataset: the same for all methods, unless --track paper."""
     name = request.recipe or DEFAULT_RECIPES.get(dataset, "paper")
     base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
-    return load_recipe(name, request.recipe_settings, base)
+    recipe = load_recipe(name, request.recipe_settings, base)
+    try:
+        own_views(info.views, recipe)
+    except UserError as error:
+        raise UserError(f"{info.file}: method '{info.name}': {error}") from None
+    return recipe
 
 
 def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, str]) -> dict[str, str]:

@@ -15,7 +15,13 @@ from fer_bench.errors import UserError
 
 # Keys that came after the first records, with the value that says what was done before them. With that value they are
 # no part of the hash: so an option can be added, and every id stays. Defaults of recipes never change; raise a version.
-LATER: dict[tuple[str, str], Any] = {("recipe", "threads"): 1}
+LATER: dict[tuple[str, ...], Any] = {
+    ("recipe", "threads"): 1,
+    ("recipe", "augment", "crop"): 0.0,
+    ("recipe", "augment", "randaugment"): 0,
+    ("recipe", "augment", "magnitude"): 10.0,
+    ("recipe", "augment", "cutout"): 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -65,18 +71,32 @@ def canonical_json(content: Any) -> str:
 
 def run_id(content: dict[str, Any]) -> str:
     """16 hex digits of a spec's content."""
-    content = dict(content)
-    for (part, key), value in LATER.items():
-        content[part] = {k: v for k, v in content[part].items() if (k, v) != (key, value)}
+    for place, value in LATER.items():
+        content = _without(content, place, value)
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 
 def complete(content: dict[str, Any]) -> dict[str, Any]:
     """A spec's content as it would be written today: with the keys that came later."""
-    content = dict(content)
-    for (part, key), value in LATER.items():
-        content[part] = {key: value, **content[part]}
+    for place, value in LATER.items():
+        content = _with(content, place, value)
     return content
+
+
+def _without(content: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """A copy in which a key is left out if it has this value."""
+    head, *rest = place
+    if rest and head in content:
+        return {**content, head: _without(content[head], tuple(rest), value)}
+    return {k: v for k, v in content.items() if (k, v) != (head, value)}
+
+
+def _with(content: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """A copy in which a key that is absent has this value."""
+    head, *rest = place
+    if rest and head in content:
+        return {**content, head: _with(content[head], tuple(rest), value)}
+    return content if rest else {head: value, **content}
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -180,7 +180,7 @@ def test_dmue_similarity_tells_partly_trained_branches_from_the_target():
     method = unequal(build("dmue", given, net=Staged))
     target = method.neck(branch_features(method.net.stage, given[FACES]))
     _, _, apart = method.from_branches(given[FACES], target, LABELS, dropping()["dropped"][:, 1:])
-    assert 1000 * float(apart) > 1
+    assert 1000 * float(apart.detach()) > 1
 
 
 def both_logits(method, which):

@@ -59,7 +59,8 @@ def clock_at(epoch):
 
 def batch(draws=None, size=B):
     return Batch(IMAGES[:size], LABELS[:size], torch.arange(size), draws or {},
-                 lambda mirror: VIEWS[:size].flip(-1) if mirror else VIEWS[:size])
+                 lambda mirror: VIEWS[:size].flip(-1) if mirror else VIEWS[:size],
+                 lambda name: VIEWS[:size].flip(-1) if name == "mirrored" else VIEWS[:size])
 
 
 def assert_same(loss, expected, *inputs):

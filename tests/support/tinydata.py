@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_bench.engine.data import TrainingData, make_clock, set_clock
+from fer_bench.engine.data import FIRST, SECOND, TrainingData, make_clock, set_clock
 from fer_bench.engine.device import settle
 from fer_bench.engine.evaluate import Evaluation
 from fer_bench.engine.fit import finish, fitting
@@ -151,8 +151,8 @@ def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:
     """The first ``size`` training faces as one batch."""
     index, data = torch.arange(size), trainer.data
     draws = trainer.method.draw(generator("method", 0, epoch, 0), size)
-    return Batch(data.view(0, index, index), data.labels[index], index, draws,
-                 lambda mirror: data.view(1, index, index, mirror))
+    return Batch(data.view(FIRST, index, index), data.labels[index], index, draws,
+                 lambda mirror: data.view(SECOND, index, index, mirror), lambda name: data.own_view(name, index, index))
 
 
 def next_loss(trainer: Trainer) -> Tensor:
