@@ -48,9 +48,11 @@ def submit_plans(request: Request, plans: list[Plan], settings: Settings, array:
         say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
         return 1 if states["failed"] else 0
     if request.plugins or request.weights not in ("none", "imagenet"):  # what is the user's own is tried here first
-        from fer_bench.runs.check import check_networks, loadable
+        from fer_bench.runs.check import check_networks, check_parameters, loadable
 
-        check_networks(loadable(waiting, say))
+        usable = loadable(waiting, say)
+        check_networks(usable)
+        check_parameters(usable)
     number = submit(request, waiting, settings, array, say, retry)
     print(f"{array.executor} job {number}: {describe_array(array, waiting)}")
     say(f"follow it with: run_bench.py status --results {settings.store.results} --work {settings.store.work}; end it "

@@ -1,4 +1,5 @@
-"""What is tried before the first run starts: every method is imported, every network built and sent an image."""
+"""What is tried before the first run starts: methods are imported, networks built and sent an image, and methods built
+with the hyper-parameters that a user set."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from fer_bench.errors import UserError
 from fer_bench.library.methods import load_class
+from fer_bench.method import Context
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.worker import maker
@@ -57,3 +59,21 @@ def try_network(recipe: Recipe, make: Callable[[], Any]) -> None:
     if len(shape) != 4:
         raise UserError(f"backbone '{recipe.backbone}' gives features of shape {shape}, expected maps [B, D, h, w]; "
                         "choose a convolutional network")
+
+
+def check_parameters(plans: list[Plan]) -> None:
+    """Build each method whose hyper-parameters are not its defaults once, as a run would. Raises UserError with what
+    its ``__init__`` says of a value that cannot be (ValueError)."""
+    changed = {(p.label, p.recipe.backbone): p for p in plans if p.label != p.method.name}
+    for plan in changed.values():
+        recipe, values = plan.recipe, plan.spec.content["method"]["parameters"]
+        classes = len(plan.spec.content["dataset"]["classes"])
+        make = maker(recipe.backbone, recipe.colour, classes, recipe.precision, plan.request.weights)
+        shape = (len(recipe.mean), recipe.image_size, recipe.image_size)
+        labels, rate = torch.arange(classes), 0.0 if values.get("oracle_rate") else None
+        with torch.random.fork_rng(devices=[]):
+            try:
+                load_class(plan.method)(Context(classes, labels, torch.ones_like(labels), recipe.epochs, 1, make, shape,
+                                                rate), **values)
+            except ValueError as error:
+                raise UserError(f"method '{plan.method.name}': {error}") from None

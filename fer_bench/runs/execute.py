@@ -15,13 +15,14 @@ def execute(plans: list[Plan], settings: Settings, retry: bool, say: Say) -> Cou
     """Hand the plans to workers and show their progress; returns how many ended in which way."""
     from rich.console import Console
 
-    from fer_bench.runs.check import check_networks, loadable
+    from fer_bench.runs.check import check_networks, check_parameters, loadable
     from fer_bench.runs.dispatch import run_plans, stop_on_terminate
     from fer_bench.runs.progress import Display
 
     usable = loadable(plans, say)
     settings = resolve(settings, usable)
     check_networks(usable)
+    check_parameters(usable)
     for plan in usable if retry else ():
         settings.store.clear_error(plan.spec.id)
     notes = [note for p in usable for note in (*pack_notes(p), *device_notes(p, settings, len(usable)))]

@@ -87,12 +87,14 @@ class Grid:
         rows = []
         for label in self.labels(key):
             found = tuple(cells.get((slot, column.metric), {}).get(label) for slot, column in columns)
-            rows.append(Row(label, found, "†" if self._told_rate(block, label) else ""))
+            rows.append(Row(label, found, self._mark(block, label)))
         return Section(key, tuple(rows), tuple(_published_rows(block, columns, published)))
 
-    def _told_rate(self, block: dict[Slot, Runs], label: str) -> bool:
+    def _mark(self, block: dict[Slot, Runs], label: str) -> str:
+        """† for a method that is told the noise rate, ‡ for one with views of its own."""
         records = [record for runs in block.values() for record in runs.get(label, {}).values()]
-        return any(record["spec"]["method"]["parameters"].get("oracle_rate") is True for record in records)
+        told = any(record["spec"]["method"]["parameters"].get("oracle_rate") is True for record in records)
+        return "†" * told + "‡" * any("views" in record for record in records)
 
     def bold_withheld(self) -> bool:
         """Whether a column that compares methods has too few seeds for the bold rule."""

@@ -21,6 +21,7 @@ ESCAPES = str.maketrans(
         "±": r"$\pm$",
         "−": "$-$",
         "†": r"$^{\dagger}$",
+        "‡": r"$^{\ddagger}$",
         "…": r"\ldots{}",
     }
 )

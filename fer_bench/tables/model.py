@@ -42,7 +42,7 @@ class Row:
 
     label: str
     cells: tuple[Cell | None, ...]
-    mark: str = ""  # † for a method that is told the noise rate, [1] for a published source
+    mark: str = ""  # † is told the noise rate, ‡ has views of its own; [1]: a published source
 
 
 @dataclass(frozen=True)

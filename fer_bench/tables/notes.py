@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from fer_bench.tables.build import Grid
 from fer_bench.tables.model import Missing, Section
@@ -43,8 +44,10 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     if grid.bold_withheld():
         notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
     notes += _column_notes(grid)
-    if any(row.mark for row in rows):
+    if any("†" in row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
+    if any("‡" in row.mark for row in rows):
+        notes.append("‡ has views of its own, beyond the recipe's augmentation: " + "; ".join(_own_views(grid)) + ".")
     if None in cells:
         notes.append("--: not run, or the test set has no face of that class.")
     if missing:
@@ -59,6 +62,24 @@ def _spread(counts: Sequence[int]) -> str:
         return "n = 1: one seed, no spread"
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"mean ± standard deviation (ddof 1) over n = {seeds} seeds"
+
+
+def _own_views(grid: Grid) -> list[str]:
+    """The views of each method that has any: "eac first (erase .5, ...)"."""
+    found = {record["spec"]["method"]["name"]: record["views"] for record in grid.records() if "views" in record}
+    return [f"{name} " + ", ".join(f"{view} ({_changes(changes)})" for view, changes in views.items())
+            for name, views in sorted(found.items())]
+
+
+def _changes(changes: dict[str, Any]) -> str:
+    """What a view does other than the recipe, in words; what it does not do needs none."""
+    words = []
+    for key, value in changes.items():
+        if isinstance(value, list | tuple):
+            words.append(f"{key} " + " to ".join(f"{v:g}" for v in value))
+        elif value:
+            words.append(key if value is True else f"{key} {value:g}")
+    return ", ".join(words) or "as the recipe, drawn again"
 
 
 def _column_notes(grid: Grid) -> list[str]:
