@@ -59,8 +59,8 @@ def test_a_method_with_views_of_its_own_is_marked_and_they_are_said() -> None:
             record["views"] = {"first": {"erase": 0.5, "erase_scale": [0.02, 0.25]}, "turned": {"mirror": True}}
     table = make_table(records, "comparison")
     assert {row.label: row.mark for section in table.sections for row in section.rows} == {"ce": "", "nla": "‡"}
-    assert ("‡ has views of its own, beyond the recipe's augmentation: nla first (erase 0.5, erase_scale 0.02 to 0.25), "
-            "turned (mirror).") in table.footnotes
+    words = "nla first (erase 0.5, erase_scale 0.02 to 0.25), turned (mirror)"
+    assert f"‡ has views of its own, beyond the recipe's augmentation: {words}." in table.footnotes
     assert r"nla$^{\ddagger}$" in render(table, "latex") and "nla‡" in render(table, "markdown")
 
 
