@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -52,7 +53,8 @@ class Part:
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Variables of its process."""
-        return {"PYTHONPATH": f"{ROOT / 'benchmarks'}:{ROOT}", FILE: str(folder / "tests.jsonl")}
+        paths = [str(ROOT / "benchmarks"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {"PYTHONPATH": os.pathsep.join(paths), FILE: str(folder / "tests.jsonl")}
 
 
 def module(name: str) -> Callable[[Setup, Path], list[str]]:

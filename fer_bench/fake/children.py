@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -49,6 +50,7 @@ def apart(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], at_once
 def serve(pipe: Connection, function: Callable[..., Any], jobs: list[tuple[Any, ...]], at_once: int,
           ready: Callable[[], Any] | None) -> None:
     """The process that forks: keeps ``at_once`` children at work until all jobs are done."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a real card beside the pretended one: torch would mix their tensors
     torch.set_num_threads(1)
     if ready is not None:
         ready()
