@@ -6,16 +6,14 @@ v = (p_label, p_rival), p_rival the largest other probability, w = N(v; mu, Sigm
 
 The paper's (its figures; its typeset equations and tables were not at hand): (1 + w) CE, the two cases, JSD, lam.
 The public code's (jungyu0413/NLA src/loss.py at b86f31f): all means, Sigmas and the slope; the gradient that flows
-through w, as in V-NAW's code and a third party's, so none detaches it; and, as `nla-released`, the JSD of l.61-66: it
-averages logits, takes KL from the mixture to the parts and sums over the batch, so it weighs `batch` times more.
-Ours: `nla` takes the textbook JSD of probabilities, and its mean over the faces. Whichever made the paper's numbers is
-unknown, so both rows stand together wherever NLA is shown. `density=peak1` is exp(-d/2), as in V-NAW's code; NLA's is
-a density (peak .249 / .577) since 14 May 2025; before, its exponent was N x N and mixed the faces' weights.
+through w (V-NAW's code and a third party's let it flow, too); and, as `nla-released`, the JSD of l.61-66: it averages
+logits, takes KL from the mixture to the parts and sums over the batch, so it weighs `batch` times more.
+Ours: `nla` has the textbook JSD of probabilities, its mean over the faces, and one epoch for overall and mean accuracy.
+Whichever made the paper's numbers is unknown, so both rows stand together wherever NLA is shown. w is a density (peak
+.249 / .577) since 14 May 2025; before, its exponent was N x N and mixed the faces' weights; V-NAW's is `density=peak1`.
 Sigma: variance s^2 + (s / ratio)^2 on both axes, so that its main axes have deviations sqrt(2) s and sqrt(2) s / ratio:
 `std_*` is s, not a deviation. The variances are .80 (true, as in the paper) and .851 (false, where the paper is said
 to have .8 as well: std_false .882 gives that, and a peak 6 % higher).
-The code keeps the best overall and best mean on the test set separately; here both come from one epoch.
-
 Ablations: weighting or not, consistency by JSD, L1 of the probabilities, attention maps as in EAC (`cam`), or none:
 `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`. The code of L1 and CAM is unreleased: the sum over classes, the mean
 squared difference of maps, and 1 - lam as their weight are ours.

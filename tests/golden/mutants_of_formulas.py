@@ -17,7 +17,7 @@ METHODS = [
     ("dan", "affinity = distance / self.centres.var(0).sum()", "affinity = distance", "dan"),
     ("dividemix", "temperature: float = 0.5", "temperature: float = 1.0", "dividemix-ramp"),
     ("dividemix", "lambda_u: float = 25.0", "lambda_u: float = 5.0", "dividemix-ramp"),
-    ("dmue", "gram(seen * logits)", "gram(seen * own)", "dmue"),
+    ("dmue", "gram(seen * logits)", "gram(seen * own)", "dmue-released"),
     ("dmue", "omega: float = 0.5", "omega: float = 1.0", "dmue"),
     ("eac", "+ self.lam * apart", "+ 2 * self.lam * apart", "eac"),
     ("elr", "lam: float = 3.0", "lam: float = 1.0", "elr"),

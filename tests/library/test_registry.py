@@ -17,7 +17,8 @@ PROMISED = {
     "ce", "focal", "scn", "nla", "nla-released", "naw", "jsd", "naw-l1", "naw-cam", "l1", "cam", "label-smoothing",
     "mixup", "gce", "sce", "elr", "co-teaching", "jocor", "dividemix", "bootstrap", "bootstrap-hard",
     "class-balanced", "class-balanced-focal", "ldam-drw", "balanced-softmax", "logit-adjustment",
-    "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-rac", "mek-rsl", "dmue", "man",
+    "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-swin", "mek-rac", "mek-rsl",
+    "dmue", "dmue-released", "man",
     "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss",
 }
 

@@ -17,7 +17,7 @@ from fer_bench.protocols.protocol import load_recipe
 from fer_bench.registry import load_class, methods
 
 INFOS = methods()[0]
-STAGED = ("dmue", "ada-df")
+STAGED = ("dmue", "dmue-released", "ada-df")
 
 
 def trained(name):
@@ -107,7 +107,8 @@ def dan(method):
     return by_running(of(method.net.head, sum(head - weights for head in heads)), method.norm)
 
 
-LITERAL = {"rul": rul, "dmue": dmue, "man": mean_of_two, "dividemix": mean_of_two, "cct": cct, "ada-df": ada_df,
+LITERAL = {"rul": rul, "dmue": dmue, "dmue-released": dmue,
+           "man": mean_of_two, "dividemix": mean_of_two, "cct": cct, "ada-df": ada_df,
            "scn": scn, "dan": dan, "ldam-drw": ldam, "logit-adjustment-post-hoc": post_hoc}
 
 
@@ -142,6 +143,7 @@ SOURCES = {  # optimiser, weight decay, share of the first rate after 20 epochs
     "soft": ("adam", 0, 1), "cct": ("adam", 0, 0.95 ** 20), "man": ("adam", 1e-4, 0.9 ** 20),
     "rul": ("adam", 1e-4, 0.9 ** 20), "ada-df": ("adam", 0, 0.9 ** 20), "dan": ("sgd", 1e-4, 0.01),
     "dacl": ("sgd", 5e-4, 0.1), "center-loss": ("sgd", 5e-4, 0.1), "dmue": ("adam", 1e-4, 0.2),
+    "dmue-released": ("adam", 1e-4, 0.2),
 }
 
 
