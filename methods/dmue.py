@@ -17,8 +17,7 @@ config.py is AffectNet's:
   (train.py:188-193); here none is skipped, and a class that is not in the batch has cosine 0.
 - its branch c sees class c in a pass of its own (resnet_multibranch.py), here beside the other classes: those faces
   enter the batch statistics of the branch's stage. At the neck both groups have their own, as there.
-- its neck's running statistics are of target and branches by turns, of branches last (make_model.py:119-135, momentum
-  .1); here of the target alone, which predicts.
+- its neck's running statistics are of branches and target by turns (make_model.py:119-135); here of the target alone.
 - its optimiser holds stages and classifiers only (train.py:55-57): scorer and neck stay as they began; here they learn,
   all but the neck's bias. Its classifiers have ten times the rate and begin smaller (std .001).
 - its rate falls by steps from 1e-4 to 1e-5 and rises once between; a smooth .92 stands in for them.
