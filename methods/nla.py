@@ -5,18 +5,18 @@ v = (p_label, p_rival), p_rival the largest other probability, w = N(v; mu, Sigm
 (isotropic at first, drawn out along p_label + p_rival = const by 1 - exp(-slope epoch / epochs)), one if it loses.
 
 The paper's (its figures; typeset equations and tables were not at hand): (1 + w) CE, the two cases, JSD, lam.
-The public code's (jungyu0413/NLA src/loss.py at b86f31f): means, Sigmas, slope; the gradient that flows through w (as in
-V-NAW's code and a third party's); and, as `nla-released`, the JSD of l.61-66, which averages logits, takes KL from the
-mixture to the parts and sums over the batch, so that it weighs `batch` times more.
-Ours: the textbook JSD of probabilities, its mean over the faces; one epoch for overall and mean accuracy. Whichever made
-the paper's numbers is unknown, so both rows stand together wherever NLA is shown. w is a density (peak .249 / .577)
-since 14 May 2025; before, its exponent was N x N and mixed the faces' weights; V-NAW's is `density=peak1`.
+The public code's (jungyu0413/NLA src/loss.py at b86f31f): means, Sigmas, slope; the gradient that flows through w (as
+in V-NAW's code and a third party's); and, as `nla-released`, the JSD of l.61-66, which averages logits, takes KL from
+the mixture to the parts and sums over the batch, so that it weighs `batch` times more.
+Ours: the textbook JSD of probabilities, its mean over the faces; one epoch for overall and mean accuracy. Whichever
+made the paper's numbers is unknown, so both rows stand together wherever NLA is shown. w is a density (peak .249 /
+.577) since 14 May 2025; before, its exponent was N x N and mixed the faces' weights; V-NAW's is `density=peak1`.
 Sigma: variance s^2 + (s / ratio)^2 on both axes, so its main axes have deviations sqrt(2) s and sqrt(2) s / ratio:
 `std_*` is s, not a deviation. The variances are .80 (true, as in the paper) and .851 (false; the paper is said to have
 .8 there too: std_false .882 gives that, and a peak 6 % higher).
-Ablations: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`: weighting or not; consistency by JSD, L1 of the probabilities,
-attention maps as in EAC, or none. The code of L1 and CAM is unreleased: the sum over classes, the mean squared
-difference of maps, and 1 - lam as their weight are ours.
+Ablations: `naw`, `jsd`, `naw-l1`, `l1`, `naw-cam`, `cam`: weighting or not; consistency by JSD, L1 of the
+probabilities, attention maps as in EAC, or none. The code of L1 and CAM is unreleased: the sum over classes, the mean
+squared difference of maps, and 1 - lam as their weight are ours.
 """
 
 import math
