@@ -15,8 +15,7 @@ def advice(parts: dict[str, dict[str, Any]], rehearsal: bool) -> list[str]:
     if not lines:
         lines = ["Nothing to mend was found."]
     if not rehearsal:
-        lines.append("Put these figures into docs/speed.md; README.md and docs/decisions.md still say that no GPU has "
-                     "run this code.")
+        lines.append("Put these figures into docs/speed.md, beside those of other cards.")
     return lines
 
 
