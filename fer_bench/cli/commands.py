@@ -17,7 +17,6 @@ from tabulate import tabulate
 from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.errors import UserError
-from fer_bench.protocols.protocol import load_protocol
 from fer_bench.runs.execute import execute
 from fer_bench.runs.plan import (
     Plan,
@@ -26,6 +25,7 @@ from fer_bench.runs.plan import (
     expand,
     expand_methods,
     general_protocols,
+    load_protocols,
     make_plans,
     prepared,
 )
@@ -169,8 +169,8 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
 def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
            size: int | None, say: Say) -> None:
     """Write id,given,true of a protocol's training faces to standard output."""
-    rule = load_protocol(protocol)
     request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
+    rule = load_protocols(request)[0]
     cached_pack(dataset, root, cache, size, say)
     data = prepared(request, dataset, rule, seed)
     rows = csv.writer(sys.stdout, lineterminator="\n")

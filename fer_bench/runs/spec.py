@@ -15,7 +15,11 @@ from fer_bench.errors import UserError
 
 # Keys that came after the first records, with the value that says what was done before them. With that value they are
 # no part of the hash: so an option can be added, and every id stays. Defaults of recipes never change; raise a version.
-LATER: dict[tuple[str, str], Any] = {("recipe", "threads"): 1}
+LATER: dict[tuple[str, ...], Any] = {
+    ("recipe", "threads"): 1,
+    ("protocol", "noise", "seed"): None,
+    ("protocol", "imbalance", "seed"): None,
+}
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,34 @@ def canonical_json(content: Any) -> str:
 
 def run_id(content: dict[str, Any]) -> str:
     """16 hex digits of a spec's content."""
-    content = dict(content)
-    for (part, key), value in LATER.items():
-        content[part] = {k: v for k, v in content[part].items() if (k, v) != (key, value)}
+    for path, value in LATER.items():
+        content = _without(content, path, value)
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 
 def complete(content: dict[str, Any]) -> dict[str, Any]:
     """A spec's content as it would be written today: with the keys that came later."""
-    content = dict(content)
-    for (part, key), value in LATER.items():
-        content[part] = {key: value, **content[part]}
+    for path, value in LATER.items():
+        content = _with(content, path, value)
     return content
+
+
+def _without(content: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The content without the key that a path leads to, if it has this value there."""
+    key, *inner = path
+    if inner:
+        part = content.get(key)
+        return {**content, key: _without(part, tuple(inner), value)} if part else content
+    return {k: v for k, v in content.items() if (k, v) != (key, value)}
+
+
+def _with(content: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The content with the key that a path leads to; this is its value where it has none."""
+    key, *inner = path
+    if inner:
+        part = content.get(key)
+        return {**content, key: _with(part, tuple(inner), value)} if part else content
+    return {key: value, **content}
 
 
 def parse_seeds(text: str) -> list[int]:
