@@ -28,6 +28,7 @@ from fer_bench.runs.plan import (
     load_protocols,
     make_plans,
     prepared,
+    protocol_notes,
 )
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
@@ -171,8 +172,10 @@ def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Pat
     """Write id,given,true of a protocol's training faces to standard output."""
     request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
     rule = load_protocols(request)[0]
-    cached_pack(dataset, root, cache, size, say)
+    pack = cached_pack(dataset, root, cache, size, say)
     data = prepared(request, dataset, rule, seed)
+    for note in protocol_notes(rule, pack, data):
+        say(note)
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["id", "given", "true"])
     for row in zip(data.train.ids, data.train.given.tolist(), data.train.true.tolist(), strict=True):

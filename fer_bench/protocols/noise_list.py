@@ -24,7 +24,7 @@ from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import Protocol
 
 EXPORTED = "id,given,true"
-WITHIN = 0.01  # a list's share of changed labels may differ by this from the rate that its protocol names
+WITHIN = 0.01  # a list's share of changed labels may differ by a point from the rate that its protocol names
 LINE = re.compile(r"\s*(\S.*?)\s+(-?[0-9]+)(?:\s.*)?")  # a name may hold spaces
 EXPORTED_LINE = re.compile(r"(.+),([0-9]+),([0-9]+)\s*")  # and commas, in quotation marks then
 
@@ -129,7 +129,7 @@ def listed_labels(found: NoiseList, pack: Pack, protocol: Protocol) -> np.ndarra
     named = labels >= 0
     if noise.rate is not None and named.any():
         changed = float((labels != true)[named].mean())
-        if abs(changed - noise.rate) > WITHIN:
+        if abs(changed - noise.rate) > max(WITHIN, 0.5 / named.sum()) + 1e-9:  # or by what rounding to whole faces does
             raise UserError(f"noise list {found.name}: {100 * changed:.2f} % of its labels are changed, protocol "
                             f"'{protocol.name}' expects {100 * noise.rate:g} %, one point more or less; give it the "
                             "list of that rate")

@@ -83,12 +83,11 @@ def imbalanced(train: Split, pack: Pack, protocol: Protocol, seed: int) -> tuple
         return train, None
     kept = corrupt.imbalance_counts(counts, asked.profile, asked.factor)
     if not kept.all():
-        reach = corrupt.reachable_factors(counts, asked.profile)
-        empty = ", ".join(pack.classes[label] for label in np.flatnonzero(kept == 0))
-        mend = (f"factors {' and '.join(f'{first} to {last}' for first, last in reach)} can be reached" if reach else
-                "it has none before: name fewer 'classes'")
+        reach = [f"{first} to {last}" for first, last in corrupt.reachable_factors(counts, asked.profile)]
+        empty = np.flatnonzero(kept == 0 if reach else counts == 0)
+        mend = f"factors {' and '.join(reach)} can be reached" if reach else "it has none, name fewer 'classes'"
         raise UserError(f"protocol '{protocol.name}' on '{pack.name}', imbalance factor {asked.factor:g}: leaves no "
-                        f"true training label of {empty}; {mend}")
+                        f"true training label of {', '.join(pack.classes[label] for label in empty)}; {mend}")
     rows = corrupt.imbalanced_rows(train.ids, train.labels, len(pack.classes), asked.profile, asked.factor,
                                    seed if asked.seed is None else asked.seed)
     return take(train, rows), int(kept.max()) if kept.max() < counts.max() else None

@@ -68,9 +68,8 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
         pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
         for protocol in protocols:
             data = check_protocol(request, dataset, pack, protocol)
-            if data.head is not None:
-                say(f"{protocol.name} on {pack.name}: the largest class keeps {data.head:,} faces, so that the factor "
-                    "is reached")
+            for note in protocol_notes(protocol, pack, data):
+                say(note)
             parts.append((dataset, pack, protocol, protocol_identity(protocol, data)))
     plans = []
     for seed in request.seeds:
@@ -107,6 +106,14 @@ def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protoco
     for seed in request.seeds[1:]:
         prepare(pack, protocol, seed, noise_list)
     return first
+
+
+def protocol_notes(protocol: Protocol, pack: Pack, data: Prepared) -> list[str]:
+    """What is worth knowing of a protocol on a dataset: that the largest class was cut."""
+    if data.head is None:
+        return []
+    name = f"{protocol.name} on {pack.name}"
+    return [f"{name}: the largest class keeps {data.head:,} faces, so that the factor is reached"]
 
 
 def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:

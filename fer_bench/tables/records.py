@@ -69,7 +69,7 @@ def versions(record: Record) -> Iterator[Version]:
     digest, text = _digest(content)
     yield Version("content of protocol", protocol_of(record), digest, content=text)
     digest, text = _digest(head)
-    yield Version("imbalance of protocol and dataset", f"{protocol_of(record)}, {dataset}", digest, content=text)
+    yield Version("imbalance of protocol on dataset", f"{protocol_of(record)}, {dataset}", digest, content=text)
     yield Version("fingerprint of dataset", dataset, spec["dataset"]["fingerprint"][:12])
     digest, text = _digest(recipe)
     owner = dataset if spec["track"] == "fair" else f"{dataset}, {label}"
