@@ -17,7 +17,6 @@ from tabulate import tabulate
 from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.errors import UserError
-from fer_bench.protocols.protocol import load_protocol
 from fer_bench.runs.execute import execute
 from fer_bench.runs.plan import (
     Plan,
@@ -26,8 +25,10 @@ from fer_bench.runs.plan import (
     expand,
     expand_methods,
     general_protocols,
+    load_protocols,
     make_plans,
     prepared,
+    protocol_notes,
 )
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
@@ -169,10 +170,12 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
 def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
            size: int | None, say: Say) -> None:
     """Write id,given,true of a protocol's training faces to standard output."""
-    rule = load_protocol(protocol)
     request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
-    cached_pack(dataset, root, cache, size, say)
+    rule = load_protocols(request)[0]
+    pack = cached_pack(dataset, root, cache, size, say)
     data = prepared(request, dataset, rule, seed)
+    for note in protocol_notes(rule, pack, data):
+        say(note)
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["id", "given", "true"])
     for row in zip(data.train.ids, data.train.given.tolist(), data.train.true.tolist(), strict=True):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fer_bench.errors import UserError, near
-from fer_bench.protocols.protocol import read_yaml
+from fer_bench.protocols.reading import read_yaml
 
 Count = Annotated[int, Field(ge=1)]
 

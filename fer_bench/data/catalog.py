@@ -83,7 +83,7 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
 
     say = progress or (lambda line: None)
     reader = import_module(f"fer_bench.data.{entry.reader}")
-    place = Path(root).expanduser() if entry.needs_root and root else reader.root_of(name)
+    place = place_of(name, root)
     locate, signature = archive.find(place, reader.layouts(name), name)
     key = [reader.VERSION, name, size, str(place.resolve()), *signature]
 
@@ -92,6 +92,16 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
         _build(entry, name, layout.read(source, name, say), source, size, say, folder, scratch)
 
     return store.open_or_build(store.pack_folder(Path(cache), name, key), build, say)
+
+
+def place_of(name: str, root: Path | None) -> Path:
+    """The folder or .zip that a dataset lies in: --data-root, or where folder:PATH and csv:PATH point; the present
+    folder for one that lies nowhere. Raises UserError."""
+    entry = info(name)
+    if root is not None and entry.needs_root:
+        return Path(root).expanduser()
+    place: Path = import_module(f"fer_bench.data.{entry.reader}").root_of(name) if ":" in name else Path()
+    return place
 
 
 def own_name(name: str) -> str:

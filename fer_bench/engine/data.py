@@ -19,7 +19,8 @@ from fer_bench.engine.pixels import Pixels, eval_batch, put
 from fer_bench.errors import unknown
 from fer_bench.method import Batch, Clock, Method
 from fer_bench.protocols.prepare import Faces
-from fer_bench.protocols.protocol import Recipe, own_views
+from fer_bench.protocols.protocol import Recipe
+from fer_bench.protocols.views import own_views
 
 FIRST, SECOND = "0", "1"  # kinds of view by the recipe's augmentation alone
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fer_bench.library.methods import methods
 from fer_bench.library.source import MethodInfo
-from fer_bench.protocols.protocol import load_protocol, load_recipe, protocol_names, recipe_names
+from fer_bench.protocols.protocol import drawn_parts, load_protocol, load_recipe, protocol_names, recipe_names
 
 KINDS = ("methods", "protocols", "datasets", "recipes")
 Say = Callable[[str], None]
@@ -54,10 +54,14 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
 
 
 def protocol_table() -> Table:
-    """Protocols with their titles."""
+    """Protocols with their titles, and how to have one drawn with a seed of its own."""
     table = _table("protocols", "name", "what happens to the training set")
-    for name in protocol_names():
-        table.add_row(name, load_protocol(name).title)
+    found = [load_protocol(name) for name in protocol_names()]
+    for protocol in found:
+        table.add_row(protocol.name, protocol.title)
+    table.add_section()
+    table.add_row("NAME_SEED", "imb20_256, noise10_1, ...: that draw of a protocol, whatever the run's seed; of "
+                  + ", ".join(protocol.name for protocol in found if drawn_parts(protocol)))
     return table
 
 

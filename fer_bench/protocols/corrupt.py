@@ -6,6 +6,7 @@ depend on order, library version or platform: counts are exact, and 10 % of flip
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import math
 from collections.abc import Sequence
@@ -54,28 +55,67 @@ def confusion_noise(ids: Sequence[str], labels: np.ndarray, target: np.ndarray, 
     return noisy
 
 
-def imbalance_counts(counts: np.ndarray, profile: str, factor: float) -> np.ndarray:
-    """How many samples of each class are kept, int64 [C], for class counts [C].
+def shares(profile: str, classes: int, factor: float, head: int) -> list[int]:
+    """How many samples a profile asks of each class, the largest first, for a largest class of ``head`` samples.
 
-    Classes by falling frequency, i = 0 the largest. exponential: floor(n_max factor^(-i/(C-1))); step: n_max for the
-    first half, floor(n_max / factor) for the rest (LDAM-DRW imbalance_cifar.py:17-31); capped by what there is.
+    exponential: floor(head factor^(-i/(C-1))) of the i-th; step: ``head`` of the first half of the classes,
+    floor(head / factor) of the others (LDAM-DRW imbalance_cifar.py:17-31, where i = 0 is the largest class too).
     """
-    order = np.argsort(-counts, kind="stable")
-    classes, largest = len(counts), int(counts.max())
-    kept = np.zeros(classes, dtype=np.int64)
-    for place, label in enumerate(order):
-        if profile == "exponential":
-            wanted = largest * factor ** (-place / max(classes - 1, 1))
-        else:
-            wanted = largest if place < classes / 2 else largest / factor
-        kept[label] = min(int(counts[label]), math.floor(wanted + 1e-9))
-    return kept
+    if profile == "step":
+        wanted = [head if place < classes / 2 else head / factor for place in range(classes)]
+    else:
+        wanted = [head * factor ** (-place / max(classes - 1, 1)) for place in range(classes)]
+    return [math.floor(number + 1e-9) for number in wanted]
+
+
+def imbalance_head(counts: np.ndarray, profile: str, factor: float) -> int:
+    """How many of the largest class are kept, for class counts int64 [C].
+
+    All of them where the smallest class has its share of that: then largest / smallest is the factor, and a class in
+    between that has less than its share keeps all it has. Otherwise the largest number for which every class has its
+    share: the head shrinks, since the tail cannot grow.
+    """
+    most = sorted(counts.tolist(), reverse=True)
+    if shares(profile, len(most), factor, most[0])[-1] <= most[-1]:
+        return int(most[0])
+    return bisect.bisect_left(range(1, most[0] + 1), True, key=lambda head: not _fits(most, profile, factor, head))
+
+
+def _fits(most: list[int], profile: str, factor: float, head: int) -> bool:
+    """Whether classes of these sizes, the largest first, have what a profile asks of them."""
+    return all(share <= there for share, there in zip(shares(profile, len(most), factor, head), most, strict=True))
+
+
+def imbalance_counts(counts: np.ndarray, profile: str, factor: float) -> np.ndarray:
+    """How many samples of each class are kept, int64 [C], for class counts [C]; classes by falling frequency."""
+    kept = np.zeros(len(counts), dtype=np.int64)
+    head = imbalance_head(counts, profile, factor)
+    kept[np.argsort(-counts, kind="stable")] = shares(profile, len(counts), factor, head)
+    found: np.ndarray = np.minimum(kept, counts)
+    return found
+
+
+def reachable_factors(counts: np.ndarray, profile: str) -> list[tuple[int, int]]:
+    """The whole factors that leave every class a sample, as (first, last) of one range or two; none for an empty class.
+
+    With a shrunk head these are all up to one (a head of as many samples as the factor leaves one of the smallest
+    class), without shrinking all from another to the size of the largest class.
+    """
+    most = sorted(counts.tolist(), reverse=True)
+    if not most[-1]:
+        return []
+    factors = range(1, most[0] + 1)
+    low = bisect.bisect_left(factors, True, key=lambda factor: not _fits(most, profile, factor, factor))
+    high = bisect.bisect_left(factors, True, key=lambda f: shares(profile, len(most), f, most[0])[-1] <= most[-1]) + 1
+    return [(1, most[0])] if high <= low + 1 else [(1, low), (high, most[0])]
 
 
 def imbalanced_rows(
     ids: Sequence[str], labels: np.ndarray, num_classes: int, profile: str, factor: float, seed: int
 ) -> np.ndarray:
-    """Rows to keep, ascending int64; a larger factor keeps a subset of what a smaller one keeps."""
+    """Rows to keep, ascending int64. Of each class the ones with the smallest numbers, so of two factors one keeps a
+    subset of the other's, class by class; a larger factor keeps a subset of a smaller one's as long as neither head
+    is shrunk."""
     counts = np.bincount(labels, minlength=num_classes)
     kept = imbalance_counts(counts, profile, factor)
     numbers, rows = uniform("imbalance", seed, ids), []

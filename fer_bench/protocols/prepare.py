@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fer_bench.data.pack import Pack, Split
 from fer_bench.data.selection import Images, select
-from fer_bench.errors import UserError, near
+from fer_bench.errors import UserError
 from fer_bench.protocols import corrupt
+from fer_bench.protocols.classes import class_index, class_indices, keep_classes, take
+from fer_bench.protocols.noise_list import NoiseList, listed_labels
 from fer_bench.protocols.protocol import Noise, Protocol
+
+LISTED = "listed"  # the column that holds the labels of a list
 
 
 @dataclass(frozen=True)
@@ -44,121 +47,104 @@ class Prepared:
     train: Faces
     validation: Faces | None
     test: Faces
+    head: int | None = None  # faces of the largest class, where imbalance left fewer of it than its profile begins with
+    noise_list: NoiseList | None = None
 
 
-def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None = None) -> Prepared:
-    """Apply a protocol: classes, duplicates, imbalance, noise, validation, in this order.
+def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: NoiseList | None = None) -> Prepared:
+    """Apply a protocol: classes, duplicates, imbalance, noise, validation, in this order. seed: of the draws for which
+    the protocol names none.
 
     Raises UserError when the dataset has not what the protocol asks for or a class would be left empty.
     """
-    pack = _keep_classes(pack, protocol)
-    train = _drop_duplicates(pack) if protocol.drop_duplicates else pack.train
-    if protocol.imbalance:
-        rows = corrupt.imbalanced_rows(train.ids, train.labels, len(pack.classes), protocol.imbalance.profile,
-                                       protocol.imbalance.factor, seed)
-        train = _take(train, rows)
-    given = add_noise(train, pack, protocol.noise, seed, noise_list) if protocol.noise else train.labels.copy()
+    pack = keep_classes(pack, protocol)
+    train = pack.train
+    if protocol.noise and protocol.noise.kind == "list":
+        assert noise_list is not None
+        labels = listed_labels(noise_list, pack, protocol)
+        train = replace(train, columns={**train.columns, LISTED: labels})
+    train = _drop_duplicates(train, pack.test) if protocol.drop_duplicates else train
+    train, head = imbalanced(train, pack, protocol, seed)
+    given = add_noise(train, pack, protocol.noise, seed) if protocol.noise else train.labels.copy()
     faces = Faces(train.images, given, train.labels, train.ids, train.votes)
     held_out = corrupt.held_out_rows(train.ids, protocol.validation, seed)
     validation = faces.take(held_out) if len(held_out) else None
     faces = faces.take(np.setdiff1d(np.arange(len(faces)), held_out)) if len(held_out) else faces
     _refuse_empty(pack, protocol, faces)
-    test = pack.test
-    return Prepared(pack.classes, faces, validation, Faces(test.images, test.labels, test.labels, test.ids, test.votes))
+    test = Faces(pack.test.images, pack.test.labels, pack.test.labels, pack.test.ids, pack.test.votes)
+    return Prepared(pack.classes, faces, validation, test, head, noise_list)
 
 
-def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, noise_list: Path | None) -> np.ndarray:
-    """The given labels of a training set, int64 [N]."""
-    count = len(pack.classes)
+def imbalanced(train: Split, pack: Pack, protocol: Protocol, seed: int) -> tuple[Split, int | None]:
+    """The faces that an imbalance keeps, and how many of the largest class where fewer than there are: its head was
+    shrunk. Raises UserError for a factor that leaves no face of a class, with the factors that do."""
+    asked, counts = protocol.imbalance, np.bincount(train.labels, minlength=len(pack.classes))
+    if asked is None:
+        return train, None
+    kept = corrupt.imbalance_counts(counts, asked.profile, asked.factor)
+    if not kept.all():
+        reach = [f"{first} to {last}" for first, last in corrupt.reachable_factors(counts, asked.profile)]
+        empty = np.flatnonzero(kept == 0 if reach else counts == 0)
+        mend = f"factors {' and '.join(reach)} can be reached" if reach else "it has none, name fewer 'classes'"
+        raise UserError(f"protocol '{protocol.name}' on '{pack.name}', imbalance factor {asked.factor:g}: leaves no "
+                        f"true training label of {', '.join(pack.classes[label] for label in empty)}; {mend}")
+    rows = corrupt.imbalanced_rows(train.ids, train.labels, len(pack.classes), asked.profile, asked.factor,
+                                   seed if asked.seed is None else asked.seed)
+    return take(train, rows), int(kept.max()) if kept.max() < counts.max() else None
+
+
+def add_noise(train: Split, pack: Pack, noise: Noise, seed: int) -> np.ndarray:
+    """The given labels of a training set, int64 [N]; seed: unless the noise names its own."""
+    count, seed = len(pack.classes), seed if noise.seed is None else noise.seed
     if noise.kind == "symmetric":
         return corrupt.symmetric_noise(train.ids, train.labels, count, noise.rate or 0.0, seed)
     if noise.kind == "confusion":
-        target = np.arange(count)
-        for source, mistaken in (noise.confusion or {}).items():
-            target[_class_index(pack, source)] = _class_index(pack, mistaken)
+        pairs, target = noise.confusion or {}, np.arange(count)
+        sources = class_indices(pack, pairs, "noise of kind confusion")
+        target[sources] = [class_index(pack, mistaken) for mistaken in pairs.values()]
         return corrupt.confusion_noise(train.ids, train.labels, target, noise.rate or 0.0, seed)
-    if noise.kind == "column":
-        column = train.columns.get(noise.column or "")
-        if column is None:
-            have = f"it has {', '.join(sorted(train.columns))}" if train.columns else "it has none"
-            raise UserError(f"dataset '{pack.name}' has no second annotation '{noise.column}' ({have}); FERPlus does: "
-                            "use --dataset ferplus7")
-        return np.where(column >= 0, column, train.labels)
-    assert noise_list is not None
-    return _from_list(train, noise_list, noise.base, count)
+    if noise.kind == "list":
+        return _refuse_missing(train, pack)
+    column = train.columns.get(noise.column or "")
+    if column is None:
+        have = f"it has {', '.join(sorted(train.columns))}" if train.columns else "it has none"
+        raise UserError(f"dataset '{pack.name}' has no second annotation '{noise.column}' ({have}); FERPlus does: use "
+                        "--dataset ferplus7")
+    return np.where(column >= 0, column, train.labels)
 
 
-def read_noise_list(path: Path, base: int, num_classes: int) -> dict[str, int]:
-    """Published noise lists: one "name label" per line, labels from ``base`` (EAC, ReSup: 1; SCN's generator: 0).
-
-    Folders and RAF-DB's ``_aligned`` are taken off the names. Returns name -> label from 0.
-    """
-    labels: dict[str, int] = {}
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"noise list {path}: cannot be read ({type(error).__name__}); give its path with "
-                        "--noise-list") from None
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) < 2 or not re.fullmatch("-?[0-9]+", words[1]):
-            raise UserError(f"{path}:{number}: found '{line.strip()[:60]}', expected 'name label'")
-        label = int(words[1]) - base
-        if not 0 <= label < num_classes:
-            raise UserError(f"{path}:{number}: label {words[1]} is outside {base}..{base + num_classes - 1}; set "
-                            f"'base: {1 - base}' in the protocol if the list counts from {1 - base}")
-        name = words[0].replace("\\", "/").rsplit("/", 1)[-1].replace("_aligned", "")
-        labels[name] = label
+def _refuse_missing(train: Split, pack: Pack) -> np.ndarray:
+    """The labels of a list; UserError when it does not name all of the faces that are left."""
+    labels = train.columns[LISTED]
+    if missing := [train.ids[row] for row in np.flatnonzero(labels < 0)]:
+        raise UserError(f"noise list: {len(missing)} of {len(train)} training faces of '{pack.name}' are not in it, "
+                        f"first {', '.join(missing[:5])}; use the list of this dataset")
     return labels
 
 
-def _from_list(train: Split, path: Path, base: int, num_classes: int) -> np.ndarray:
-    labels = read_noise_list(path, base, num_classes)
-    missing = [i for i in train.ids if i not in labels]
-    if missing:
-        raise UserError(f"noise list {path.name}: {len(missing)} of {len(train)} training faces are not in it, first "
-                        f"{', '.join(missing[:5])}; use the list of this dataset")
-    return np.array([labels[i] for i in train.ids], dtype=np.int64)
+def trained_on(data: Prepared) -> dict[str, Any]:
+    """What a protocol came to, for the record. faces: of the training set. counts: of each class, by true label.
+    noise_rate: share of wrong given labels. imbalance_factor: largest class / smallest class, by true label. With a
+    list: its name and sha256."""
+    train = data.train
+    counts = np.bincount(train.true, minlength=len(data.classes))
+    found = {"faces": len(train), "counts": dict(zip(data.classes, counts.tolist(), strict=True)),
+             "noise_rate": float((train.given != train.true).mean()),
+             "imbalance_factor": float(counts.max() / counts.min())}
+    if data.noise_list:
+        found["noise_list"] = {"name": data.noise_list.name, "sha256": data.noise_list.sha256}
+    return found
 
 
-def _class_index(pack: Pack, name: str) -> int:
-    if name not in pack.classes:
-        raise UserError(f"dataset '{pack.name}' has no class '{name}': {near(name, pack.classes)}")
-    return pack.classes.index(name)
-
-
-def _keep_classes(pack: Pack, protocol: Protocol) -> Pack:
-    if protocol.classes is None:
-        return pack
-    kept = [_class_index(pack, name) for name in protocol.classes]
-    renumber = np.full(len(pack.classes), -1, dtype=np.int64)
-    renumber[kept] = np.arange(len(kept))
-    splits = {}
-    for name, split in pack.splits.items():
-        split = _take(split, np.flatnonzero(renumber[split.labels] >= 0))
-        columns = {k: np.where(v >= 0, renumber[v], -1) for k, v in split.columns.items()}
-        votes = None if split.votes is None else split.votes[:, kept]
-        splits[name] = replace(split, labels=renumber[split.labels], votes=votes, columns=columns)
-    return replace(pack, classes=protocol.classes, splits=splits)
-
-
-def _drop_duplicates(pack: Pack) -> Split:
-    seen = {hashlib.sha256(image.tobytes()).digest() for image in pack.test.images}
+def _drop_duplicates(train: Split, test: Split) -> Split:
+    seen = {hashlib.sha256(image.tobytes()).digest() for image in test.images}
     rows = []
-    for row, image in enumerate(pack.train.images):
+    for row, image in enumerate(train.images):
         pixels = hashlib.sha256(image.tobytes()).digest()
         if pixels not in seen:
             seen.add(pixels)
             rows.append(row)
-    return _take(pack.train, np.array(rows, dtype=np.int64))
-
-
-def _take(split: Split, rows: np.ndarray) -> Split:
-    votes = None if split.votes is None else split.votes[rows]
-    columns = {name: values[rows] for name, values in split.columns.items()}
-    return Split(select(split.images, rows), split.labels[rows], tuple(split.ids[r] for r in rows), votes, columns)
+    return take(train, np.array(rows, dtype=np.int64))
 
 
 def _refuse_empty(pack: Pack, protocol: Protocol, train: Faces) -> None:

@@ -6,18 +6,17 @@ plain data: their resolved content, not their file, is part of a run's identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fer_bench.errors import UserError, near, unknown
+from fer_bench.errors import UserError, unknown
 from fer_bench.paths import builtin_folder
+from fer_bench.protocols.reading import load, parse_value
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0)] | None  # of a draw; None: the run's
 
 
 class Model(BaseModel):
@@ -26,23 +25,32 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+KINDS = {  # of noise: the keys that each needs, and those that it may have
+    "symmetric": (("rate",), ("seed",)),
+    "confusion": (("rate", "confusion"), ("seed",)),
+    "list": (("file",), ("base", "rate")),
+    "column": (("column",), ()),
+}
+
+
 class Noise(Model):
     """Label noise of the training set. See corrupt.py for what each kind does."""
 
     kind: Literal["symmetric", "confusion", "list", "column"]
-    rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    rate: Annotated[float, Field(ge=0, lt=1)] | None = None  # of a list: what its own must be, within a point
     confusion: dict[str, str] | None = None  # class -> the class it is mistaken for
-    file: str | None = None  # "name label" per line; relative to the data root
-    base: Literal[0, 1] = 1  # the file's smallest label
+    file: str | None = None  # a list, see noise_list.py
+    base: Literal[0, 1] = 1  # the list's smallest label
     column: str | None = None  # another annotation of the same faces
+    seed: Seed = None
 
     @model_validator(mode="after")
     def _complete(self) -> Noise:
-        needed = {"symmetric": ["rate"], "confusion": ["rate", "confusion"], "list": ["file"], "column": ["column"]}
-        for key in needed[self.kind]:
+        needed, more = KINDS[self.kind]
+        for key in needed:
             if getattr(self, key) is None:
                 raise ValueError(f"noise of kind {self.kind} needs '{key}'")
-        for key in {"rate", "confusion", "file", "column"} - set(needed[self.kind]):
+        for key in self.model_fields_set - {"kind", *needed, *more}:
             if getattr(self, key) is not None:
                 raise ValueError(f"noise of kind {self.kind} takes no '{key}'")
         return self
@@ -53,6 +61,7 @@ class Imbalance(Model):
 
     profile: Literal["exponential", "step"] = "exponential"
     factor: Annotated[float, Field(ge=1)]
+    seed: Seed = None
 
 
 class Protocol(Model):
@@ -120,7 +129,6 @@ class Recipe(Model):
         return self
 
 
-M = TypeVar("M", Protocol, Recipe)
 DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}  # else "paper"
 
 
@@ -135,94 +143,39 @@ def recipe_names() -> list[str]:
 
 
 def load_protocol(name: str) -> Protocol:
-    """A protocol by name, or a path to a YAML file of one's own. Raises UserError in one line."""
-    return _load(Protocol, "protocol", name, protocol_names(), builtin_folder("protocols"))
+    """A protocol by name, by name and seed of its draws ("imb20_256"), or a path to a YAML file of one's own. Raises
+    UserError in one line."""
+    folder, known = builtin_folder("protocols"), protocol_names()
+    stem, _, seed = name.rpartition("_")
+    if name in known or not (stem and seed.isascii() and seed.isdigit()):
+        return load(Protocol, "protocol", name, known, folder)
+    if stem not in known:
+        drawn = [one for one in known if drawn_parts(load_protocol(one))]
+        raise unknown("protocol", name, [*known, *(f"{one}_{int(seed)}" for one in drawn)])
+    return drawn_with(load_protocol(stem), int(seed))
+
+
+def drawn_parts(protocol: Protocol) -> dict[str, Noise | Imbalance]:
+    """The parts of a protocol that are drawn with a seed, by their key."""
+    parts = {"imbalance": protocol.imbalance, "noise": protocol.noise}
+    return {key: part for key, part in parts.items()
+            if part and (isinstance(part, Imbalance) or "seed" in KINDS[part.kind][1])}
+
+
+def drawn_with(protocol: Protocol, seed: int) -> Protocol:
+    """The protocol NAME_SEED: its imbalance and noise are drawn with this seed, whatever the run's, as NLA's code names
+    its lists ("20_256": imbalance factor 20, seed 256). Raises UserError for a protocol that draws nothing."""
+    parts = drawn_parts(protocol)
+    if not parts:
+        raise UserError(f"protocol '{protocol.name}_{seed}': '{protocol.name}' draws neither imbalance nor noise, so a "
+                        f"seed changes nothing; name it '{protocol.name}'")
+    changes = {key: part.model_copy(update={"seed": seed}) for key, part in parts.items()}
+    return protocol.model_copy(update={"name": f"{protocol.name}_{seed}", **changes,
+                                       "title": f"{protocol.title}, drawn with seed {seed}"})
 
 
 def load_recipe(name: str, overrides: dict[str, str] | None = None, base: dict[str, Any] | None = None) -> Recipe:
     """A recipe by name or path; ``base`` (a method's paper recipe), then ``--set-recipe`` strings on top of it."""
     folder = builtin_folder("protocols") / "recipes"
-    changes = {**(base or {}), **{k: _value(k, v) for k, v in (overrides or {}).items()}}
-    return _load(Recipe, "recipe", name, recipe_names(), folder, changes)
-
-
-def _load(model: type[M], kind: str, name: str, known: Iterable[str], folder: Path,
-          changes: dict[str, Any] | None = None) -> M:
-    own = name.endswith((".yaml", ".yml"))
-    if not own and name not in known:
-        raise unknown(kind, name, known)
-    path = Path(name) if own else folder / f"{name}.yaml"
-    data = read_yaml(path, kind)
-    for key, value in (changes or {}).items():
-        if key == "name":
-            raise UserError("--set-recipe name: a recipe is called after its file; copy the file to rename it")
-        _assign(data, key, value)
-    data["name"] = path.stem
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise UserError(f"{kind} '{path.stem}' ({path.name}): {_first(model, error)}") from None
-
-
-def read_yaml(path: Path, kind: str) -> dict[str, Any]:
-    """A mapping from a YAML file; nothing in it is executed."""
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{kind} file {path}: cannot be read ({type(error).__name__}); give the path of a YAML "
-                        "file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{kind} file {path}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{kind} file {path}: found {type(data).__name__}, expected 'key: value' lines")
-    return data
-
-
-def _value(key: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set-recipe {key}={text}: not a YAML value; expected a number, a word or [a, "
-                        "list]") from None
-
-
-def _assign(data: dict[str, Any], key: str, value: Any) -> None:
-    *path, last = key.split(".")
-    for part in path:
-        data = data.setdefault(part, {})
-        if not isinstance(data, dict):
-            raise UserError(f"--set-recipe {key}: '{part}' is a single value, it has no '{last}'")
-    data[last] = value
-
-
-def _first(model: type[BaseModel], error: ValidationError) -> str:
-    """One line for the first of pydantic's complaints, with the near match for an unknown key."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "content"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key '{where}': {near(str(problem['loc'][-1]), _fields(model, problem['loc'][:-1]))}"
-    if problem["type"] == "missing":
-        return f"key '{where}' is missing"
-    return f"{where}: found {problem['input']!r}, {problem['msg'][:1].lower()}{problem['msg'][1:]}"
-
-
-def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    inner: dict[str, type[BaseModel]] = {"noise": Noise, "imbalance": Imbalance, "augment": Augment}
-    for part in location:
-        model = inner.get(str(part), model)
-    return [name for name in model.model_fields if name != "name"]
-
-
-def own_views(views: dict[str, dict[str, Any]], recipe: Recipe) -> dict[str, Recipe]:
-    """The recipe as each view that a method declares sees it: with the view's changes of its augmentation; "mirror" is
-    none of them. Raises UserError."""
-    found = {}
-    for name, changes in views.items():
-        augment = recipe.augment.model_dump() | {key: value for key, value in changes.items() if key != "mirror"}
-        try:
-            found[name] = recipe.model_copy(update={"augment": Augment.model_validate(augment)})
-        except ValidationError as error:
-            raise UserError(f"view '{name}': {_first(Augment, error)}") from None
-        if name == "first" and changes.get("mirror"):
-            raise UserError("view 'first': it is what the others mirror; take 'mirror' away")
-    return found
+    changes = {**(base or {}), **{k: parse_value(k, v) for k, v in (overrides or {}).items()}}
+    return load(Recipe, "recipe", name, recipe_names(), folder, changes)

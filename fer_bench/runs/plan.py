@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import open_dataset, place_of
 from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError, near, unknown
 from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
+from fer_bench.protocols.noise_list import find_list
 from fer_bench.protocols.prepare import Prepared, prepare
 from fer_bench.protocols.protocol import (
     DEFAULT_RECIPES,
@@ -23,9 +24,9 @@ from fer_bench.protocols.protocol import (
     Recipe,
     load_protocol,
     load_recipe,
-    own_views,
     protocol_names,
 )
+from fer_bench.protocols.views import own_views
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 
 
@@ -68,14 +69,16 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     for problem in methods(request.plugins)[1]:
         say(problem)
     parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
-    protocols = [load_protocol(name) for name in request.protocols]
+    protocols = load_protocols(request)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
     for dataset in request.datasets:
         pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
         for protocol in protocols:
-            check_protocol(request, dataset, pack, protocol)
-            parts.append((dataset, pack, protocol, protocol_identity(protocol, request)))
+            data = check_protocol(request, dataset, pack, protocol)
+            for note in protocol_notes(protocol, pack, data):
+                say(note)
+            parts.append((dataset, pack, protocol, protocol_identity(protocol, data)))
     plans = []
     for seed in request.seeds:
         for dataset, pack, protocol, content in parts:
@@ -90,14 +93,35 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     return plans
 
 
-def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protocol) -> None:
-    """Apply a protocol once for each seed, so that bad input shows before any run; pixels are left out if they can."""
-    prepared(request, dataset, protocol, request.seeds[0])
+def load_protocols(request: Request) -> list[Protocol]:
+    """The protocols of a request. Raises UserError, also for a --noise-list that none of them reads."""
+    protocols = [load_protocol(name) for name in request.protocols]
+    if request.noise_list and not any(p.noise and p.noise.kind == "list" for p in protocols):
+        names = ", ".join(p.name for p in protocols)
+        raise UserError(f"--noise-list {request.noise_list}: no list is read under {names}; leave it out, or name a "
+                        "protocol that reads one, such as eac-noise10")
+    return protocols
+
+
+def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protocol) -> Prepared:
+    """Apply a protocol once for each seed, so that bad input shows before any run; pixels are left out if they can.
+    Returns the data of the first seed."""
+    first = prepared(request, dataset, protocol, request.seeds[0])
     if not protocol.drop_duplicates:  # which looks at pixels, but at no seed's draw before it
         bare = {name: replace(s, images=np.zeros((len(s), 0, 0), np.uint8)) for name, s in pack.splits.items()}
         pack = replace(pack, splits=bare)
+    noise_list = first.noise_list
     for seed in request.seeds[1:]:
-        prepare(pack, protocol, seed, find_noise_list(protocol, request))
+        prepare(pack, protocol, seed, noise_list)
+    return first
+
+
+def protocol_notes(protocol: Protocol, pack: Pack, data: Prepared) -> list[str]:
+    """What is worth knowing of a protocol on a dataset: that the largest class was cut."""
+    if data.head is None:
+        return []
+    name = f"{protocol.name} on {pack.name}"
+    return [f"{name}: the largest class keeps {data.head:,} faces, so that the factor is reached"]
 
 
 def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
@@ -168,30 +192,15 @@ def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
     return " ".join([info.name, *changed])
 
 
-def protocol_identity(protocol: Protocol, request: Request) -> dict[str, Any]:
-    """A protocol's content without its title; a noise list counts by its bytes, not its place."""
+def protocol_identity(protocol: Protocol, data: Prepared) -> dict[str, Any]:
+    """A protocol's content without its title, and what it came to where that is not said by the content: a noise list
+    counts by its bytes, not its place or the rate that it was checked against; a head that was shrunk by its size."""
     content = protocol.model_dump(mode="json", exclude={"title"})
-    path = find_noise_list(protocol, request)
-    if path is not None:
-        content["noise"]["file"] = "sha256:" + file_hash(path)
+    if data.noise_list is not None:
+        content["noise"] |= {"file": f"sha256:{data.noise_list.sha256}", "rate": None}
+    if data.head is not None:
+        content["imbalance"]["head"] = data.head
     return content
-
-
-def find_noise_list(protocol: Protocol, request: Request) -> Path | None:
-    """Where a published noise list lies: --noise-list, else as given, under the data root, or in its EmoLabel."""
-    if protocol.noise is None or protocol.noise.file is None:
-        return None
-    if request.noise_list is not None:
-        places = [request.noise_list.expanduser()]
-    else:
-        root, name = request.root or Path(), protocol.noise.file
-        places = [root / name, root / "EmoLabel" / name, *sorted(root.glob(f"*/EmoLabel/{name}"))]
-        places.append(Path(name).expanduser())
-    for place in places:
-        if place.is_file():
-            return place
-    raise UserError(f"protocol '{protocol.name}': noise list not found, looked for {', '.join(map(str, places))}; give "
-                    "its path with --noise-list")
 
 
 def identify_weights(weights: str) -> str:
@@ -223,10 +232,10 @@ _prepared: dict[tuple[Any, ...], Prepared] = {}
 
 def prepared(request: Request, dataset: str, protocol: Protocol, seed: int) -> Prepared:
     """The data of a run; the last one is kept, since methods of one seed share it."""
-    noise_list = find_noise_list(protocol, request)
     source = (dataset, request.root, request.cache, request.pack_size)
-    key = (*source, noise_list, protocol.model_dump_json(), seed)
+    key = (*source, request.noise_list, protocol.model_dump_json(), seed)
     if key not in _prepared:
+        noise_list = find_list(protocol, place_of(dataset, request.root), request.noise_list)
         data = prepare(cached_pack(*source), protocol, seed, noise_list)
         _prepared.clear()
         _prepared[key] = data

@@ -21,6 +21,8 @@ LATER: dict[tuple[str, ...], Any] = {
     ("recipe", "augment", "randaugment"): 0,
     ("recipe", "augment", "magnitude"): 10.0,
     ("recipe", "augment", "cutout"): 0.0,
+    ("protocol", "noise", "seed"): None,
+    ("protocol", "imbalance", "seed"): None,
 }
 
 
@@ -71,32 +73,34 @@ def canonical_json(content: Any) -> str:
 
 def run_id(content: dict[str, Any]) -> str:
     """16 hex digits of a spec's content."""
-    for place, value in LATER.items():
-        content = _without(content, place, value)
+    for path, value in LATER.items():
+        content = _without(content, path, value)
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 
 def complete(content: dict[str, Any]) -> dict[str, Any]:
     """A spec's content as it would be written today: with the keys that came later."""
-    for place, value in LATER.items():
-        content = _with(content, place, value)
+    for path, value in LATER.items():
+        content = _with(content, path, value)
     return content
 
 
-def _without(content: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy in which a key is left out if it has this value."""
-    head, *rest = place
-    if rest and head in content:
-        return {**content, head: _without(content[head], tuple(rest), value)}
-    return {k: v for k, v in content.items() if (k, v) != (head, value)}
+def _without(content: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The content without the key that a path leads to, if it has this value there."""
+    key, *inner = path
+    if inner:
+        part = content.get(key)
+        return {**content, key: _without(part, tuple(inner), value)} if part else content
+    return {k: v for k, v in content.items() if (k, v) != (key, value)}
 
 
-def _with(content: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy in which a key that is absent has this value."""
-    head, *rest = place
-    if rest and head in content:
-        return {**content, head: _with(content[head], tuple(rest), value)}
-    return content if rest else {head: value, **content}
+def _with(content: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The content with the key that a path leads to; this is its value where it has none."""
+    key, *inner = path
+    if inner:
+        part = content.get(key)
+        return {**content, key: _with(part, tuple(inner), value)} if part else content
+    return {key: value, **content}
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -26,6 +26,7 @@ from fer_bench.library.fingerprint import engine_hash
 from fer_bench.library.methods import load_class
 from fer_bench.nets.backbone import backbone_maker
 from fer_bench.paths import PACKAGE
+from fer_bench.protocols.prepare import trained_on
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.claims import Claim
 from fer_bench.runs.plan import Plan, prepared
@@ -195,7 +196,8 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
     parts["cost"]["pack"] = settings.pack
     if plan.method.views:
         parts["views"] = plan.method.views
-    return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
+    return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content,
+            "trained_on": trained_on(inputs.data), **parts,
             "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}
 
 

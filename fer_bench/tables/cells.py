@@ -7,7 +7,7 @@ from typing import Any
 from fer_bench.errors import UserError
 from fer_bench.tables import stats
 from fer_bench.tables.model import Cell, Record
-from fer_bench.tables.records import dataset_of, protocol_of
+from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 
 Runs = dict[str, dict[int, Record]]  # label -> seed -> record, under one protocol on one dataset
 
@@ -29,7 +29,7 @@ def value_of(record: Record, select: str, metric: str) -> float | None:
     metrics = metrics_of(record, select)
     if not metric.startswith("recall:"):
         return float(metrics[metric])
-    value = metrics["recall"][record["spec"]["dataset"]["classes"].index(metric.removeprefix("recall:"))]
+    value = metrics["recall"][classes_of(record).index(metric.removeprefix("recall:"))]
     return None if value is None else float(value)
 
 

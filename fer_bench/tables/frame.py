@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+TRAINED_ON = ("faces", "noise_rate", "imbalance_factor")
+
 
 def to_frame(records: Sequence[dict[str, Any]], select: str = "last") -> pd.DataFrame:
-    """Columns: run, method, protocol, dataset, recipe, track, seed, the metrics as fractions, all diagnosis and cost
+    """Columns: run, method, protocol, dataset, recipe, track, seed, what it was trained on (faces, noise_rate,
+    imbalance_factor; empty in records of before these were counted), the metrics as fractions, all diagnosis and cost
     numbers. ``select``: last, best or val; runs without it are left out."""
     import pandas as pd
 
     rows = []
     for record in records:
-        spec, metrics = record["spec"], record["result"][select]
+        spec, metrics, trained_on = record["spec"], record["result"][select], record.get("trained_on", {})
         if metrics is None:
             continue
         rows.append({"run": record["id"], "method": record["label"], "protocol": spec["protocol"]["name"],
                      "dataset": spec["dataset"]["name"], "recipe": spec["recipe"]["name"], "track": spec["track"],
-                     "seed": spec["seed"], **{k: v for k, v in metrics.items() if k != "recall"},
+                     "seed": spec["seed"], **{name: trained_on.get(name) for name in TRAINED_ON},
+                     **{k: v for k, v in metrics.items() if k != "recall"},
                      **record["diagnosis"], **record["cost"]})
     return pd.DataFrame(rows)

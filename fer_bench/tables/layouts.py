@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fer_bench.tables.model import Record, Show
-from fer_bench.tables.records import dataset_of, protocol_of
+from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 
 
 class Slot(NamedTuple):
@@ -55,7 +55,7 @@ def _by_noise(record: Record) -> Place | None:
     if protocol.get("imbalance") or (noise and noise["kind"] != "symmetric"):
         return None
     rate = noise["rate"] if noise else 0.0
-    return _family(record), Slot("symmetric", rate, f"{100 * rate:g} %") if rate else CLEAN
+    return _family(record), Slot("symmetric", rate, f"{100 * rate:g} %{_draw(noise)}") if rate else CLEAN
 
 
 def _by_imbalance(record: Record) -> Place | None:
@@ -67,7 +67,12 @@ def _by_imbalance(record: Record) -> Place | None:
         return _family(record), CLEAN
     profile, factor = imbalance["profile"], imbalance["factor"]
     head = f"IF {factor:g}" if profile == "exponential" else f"{profile} IF {factor:g}"
-    return _family(record), Slot(profile, factor, head)
+    return _family(record), Slot(profile, factor, head + _draw(imbalance))
+
+
+def _draw(part: Mapping[str, Any]) -> str:
+    """What tells a noise or an imbalance that is drawn with a seed of its own, such as that of imb20_256."""
+    return "" if part.get("seed") is None else f" drawn {part['seed']}"
 
 
 def _by_protocol(record: Record) -> Place | None:
@@ -101,6 +106,5 @@ def columns_of(layout: Layout, record: Record) -> tuple[tuple[str, str, Show], .
     """The columns of one slot; a layout split by protocol begins with one for each class of the dataset."""
     if not layout.split:
         return layout.shows
-    classes = record["spec"]["dataset"]["classes"]
-    recalls: tuple[tuple[str, str, Show], ...] = tuple((name, f"recall:{name}", "value") for name in classes)
+    recalls: tuple[tuple[str, str, Show], ...] = tuple((c, f"recall:{c}", "value") for c in classes_of(record))
     return recalls + layout.shows

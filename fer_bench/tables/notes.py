@@ -9,6 +9,7 @@ from typing import Any
 from fer_bench.tables.build import Grid
 from fer_bench.tables.model import Missing, Section
 from fer_bench.tables.stats import ALPHA
+from fer_bench.tables.training_sets import training_notes
 
 EPOCHS = {
     "last": "Test accuracy in percent at the last epoch",
@@ -44,6 +45,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     if grid.bold_withheld():
         notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
     notes += _column_notes(grid)
+    notes += training_notes(grid)
     if any("†" in row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
     if any("‡" in row.mark for row in rows):

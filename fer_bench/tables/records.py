@@ -17,6 +17,7 @@ from fer_bench.tables.model import Record
 
 Names = Collection[str] | None  # what to keep; None keeps all
 
+
 def dataset_of(record: Record) -> str:
     """The dataset's name, as ``--dataset`` takes it."""
     return str(record["spec"]["dataset"]["name"])
@@ -25,6 +26,12 @@ def dataset_of(record: Record) -> str:
 def protocol_of(record: Record) -> str:
     """The protocol's name, as ``--protocol`` takes it."""
     return str(record["spec"]["protocol"]["name"])
+
+
+def classes_of(record: Record) -> list[str]:
+    """The classes that a run knew, in the order of its recalls: those that its protocol keeps, else the dataset's."""
+    spec = record["spec"]
+    return list(spec["protocol"].get("classes") or spec["dataset"]["classes"])
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -58,8 +65,11 @@ def versions(record: Record) -> Iterator[Version]:
     yield Version("method", label, declared(label, spec["code"]["method"]))
     digest, text = _digest(spec["method"]["parameters"])
     yield Version("hyper-parameters of method", label, digest, content=text)
-    digest, text = _digest({key: value for key, value in spec["protocol"].items() if key != "title"})
+    content, head = _parted(spec["protocol"])
+    digest, text = _digest(content)
     yield Version("content of protocol", protocol_of(record), digest, content=text)
+    digest, text = _digest(head)
+    yield Version("imbalance of protocol on dataset", f"{protocol_of(record)}, {dataset}", digest, content=text)
     yield Version("fingerprint of dataset", dataset, spec["dataset"]["fingerprint"][:12])
     digest, text = _digest(recipe)
     owner = dataset if spec["track"] == "fair" else f"{dataset}, {label}"
@@ -67,6 +77,15 @@ def versions(record: Record) -> Iterator[Version]:
     weights = spec["weights"][:12]
     yield Version("weights on dataset", dataset, weights, weights, "--weights NAME")
     yield Version("track on dataset", dataset, spec["track"], spec["track"], "--track NAME")
+
+
+def _parted(protocol: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A protocol's content, and apart from it what only came about on a dataset: the head of the largest class."""
+    content, imbalance = {key: value for key, value in protocol.items() if key != "title"}, protocol.get("imbalance")
+    if not imbalance:
+        return content, {}
+    asked = {key: value for key, value in imbalance.items() if key != "head"}
+    return {**content, "imbalance": asked}, {"head": imbalance.get("head")}
 
 
 def declared(name: str, version: int | str) -> str:

@@ -1,4 +1,4 @@
-"""Label noise and class imbalance: exact, nested, independent of order, and the same for ever."""
+"""Label noise and draws: exact, nested, independent of order, and the same for ever. Imbalance: test_imbalance.py."""
 
 from __future__ import annotations
 
@@ -16,13 +16,6 @@ from fer_bench.protocols import corrupt
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
-
-RAFDB = np.array([1290, 281, 717, 4772, 1982, 705, 2524])  # surprise, fear, disgust, happy, sad, anger, neutral
-# reference/nla.md section 4: happy, neutral, sad, surprise, disgust, anger, fear
-RAFDB_TABLE = {20: (4772, 2524, 1758, 1067, 647, 393, 238), 50: (4772, 2486, 1295, 674, 351, 183, 95),
-               100: (4772, 2214, 1028, 477, 221, 102, 47), 150: (4772, 2070, 898, 389, 169, 73, 31)}
-RAFDB_ORDER = [3, 6, 4, 0, 2, 5, 1]
-
 
 @st.composite
 def samples(draw: st.DrawFn) -> tuple[list[str], np.ndarray, int]:
@@ -97,30 +90,6 @@ def test_confusion_noise_counts_only_classes_with_a_target(sample, rate, seed, d
     assert (noisy[changed] == target[labels[changed]]).all()
 
 
-@given(samples(), st.floats(1, 200), seeds, st.randoms(use_true_random=False))
-def test_imbalance_does_not_depend_on_order(sample, factor, seed, random):
-    ids, labels, classes = sample
-    order = random.sample(range(len(ids)), len(ids))
-    rows = corrupt.imbalanced_rows(ids, labels, classes, "exponential", factor, seed)
-    shuffled = corrupt.imbalanced_rows([ids[i] for i in order], labels[order], classes, "exponential", factor, seed)
-    assert {ids[r] for r in rows} == {ids[order[r]] for r in shuffled}
-
-
-@given(samples(), st.floats(1, 200), st.floats(1, 200), st.sampled_from(["exponential", "step"]), seeds)
-def test_a_larger_factor_keeps_a_subset(sample, one, other, profile, seed):
-    ids, labels, classes = sample
-    low, high = (corrupt.imbalanced_rows(ids, labels, classes, profile, f, seed) for f in sorted((one, other)))
-    assert set(high) <= set(low)
-
-
-@given(samples(), st.floats(1, 200), st.sampled_from(["exponential", "step"]), seeds)
-def test_imbalance_keeps_as_many_as_it_says(sample, factor, profile, seed):
-    ids, labels, classes = sample
-    rows = corrupt.imbalanced_rows(ids, labels, classes, profile, factor, seed)
-    wanted = corrupt.imbalance_counts(np.bincount(labels, minlength=classes), profile, factor)
-    assert (np.bincount(labels[rows], minlength=classes) == wanted).all() and (np.diff(rows) > 0).all()
-
-
 @given(samples(), rates, seeds)
 def test_held_out_rows_are_exactly_the_rounded_share(sample, share, seed):
     rows = corrupt.held_out_rows(sample[0], share, seed)
@@ -150,25 +119,6 @@ def test_a_half_is_rounded_up(value, whole):
 
 def test_equal_numbers_are_ordered_by_id():
     assert corrupt.smallest(np.zeros(4), ["d", "b", "a", "c"], 2).tolist() == [1, 2]
-
-
-@pytest.mark.parametrize("factor", RAFDB_TABLE)
-def test_exponential_profile_on_rafdb(factor):
-    assert tuple(corrupt.imbalance_counts(RAFDB, "exponential", factor)[RAFDB_ORDER]) == RAFDB_TABLE[factor]
-
-
-def test_exponential_profile_of_equal_classes_is_ldam_s():
-    kept = corrupt.imbalance_counts(np.full(10, 5000), "exponential", 100)
-    assert kept.tolist() == [int(5000 * 0.01 ** (i / 9)) for i in range(10)]
-
-
-def test_step_profile_cuts_the_rarer_half():
-    kept = corrupt.imbalance_counts(np.array([100, 90, 80, 70]), "step", 10)
-    assert kept.tolist() == [100, 90, 10, 10]
-
-
-def test_factor_one_keeps_everything():
-    assert corrupt.imbalance_counts(RAFDB, "exponential", 1).tolist() == RAFDB.tolist()
 
 
 @settings(max_examples=5)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fer_bench.data.catalog import open_dataset
 from fer_bench.data.pack import Split, make_pack
 from fer_bench.errors import UserError
 from fer_bench.protocols import corrupt
-from fer_bench.protocols.prepare import prepare, read_noise_list
+from fer_bench.protocols.prepare import prepare, trained_on
 from fer_bench.protocols.protocol import Protocol, load_protocol
 
 CLASSES = ("surprise", "fear", "happy")
@@ -18,9 +21,10 @@ def protocol(**content) -> Protocol:
     return Protocol.model_validate({"name": "mine", "title": "t", **content})
 
 
-def pack(counts=(60, 30, 10), test: int = 5, **train):
-    """Faces with unique pixels; ids train_00001.jpg, ..."""
+def pack(counts=(60, 30, 10), test: int = 5, drop: int | None = None, **train):
+    """Faces with unique pixels; ids train_00001.jpg, ...; drop: a class without training faces."""
     labels = np.repeat(np.arange(len(counts)), counts)
+    labels = labels[labels != drop]
     total = len(labels)
 
     def split(name, labels, first, **more):
@@ -79,9 +83,47 @@ def test_votes_stay_with_their_faces():
     assert (data.train.votes == votes[rows]).all() and (data.train.images == made.train.images[rows]).all()
 
 
-def test_a_class_left_empty_is_named():
-    line = refusal(prepare, pack((60, 30, 1)), protocol(imbalance={"factor": 100}), 0)
-    assert "leaves no true training label of happy" in line and "'mine' on 'made'" in line
+@pytest.mark.parametrize(("counts", "factor", "reach"), [
+    ((60, 30, 1), 100, "factors 1 to 60 can be reached"), ((300, 3, 1), 50, "factors 1 to 15 and 151 to 300 can be")])
+def test_a_class_left_empty_is_named_with_the_factors_that_leave_none(counts, factor, reach):
+    line = refusal(prepare, pack(counts), protocol(imbalance={"factor": factor}), 0)
+    assert f"'mine' on 'made', imbalance factor {factor}: leaves no true training label of happy; {reach}" in line
+
+
+def test_no_factor_can_be_reached_without_faces_of_a_class():
+    made = pack((60, 30, 10), drop=2)
+    line = refusal(prepare, made, protocol(imbalance={"factor": 2}), 0)
+    assert "leaves no true training label of happy; it has none, name fewer 'classes'" in line
+
+
+def test_a_head_that_was_shrunk_is_told():
+    data = prepare(pack((60, 30, 2)), protocol(imbalance={"factor": 10}), 0)
+    told = trained_on(data)
+    assert data.head == 29 and told["counts"] == {"surprise": 29, "fear": 9, "happy": 2} and told["faces"] == 40
+    assert told["imbalance_factor"] == 14.5 and "noise_list" not in told
+    assert prepare(pack((60, 30, 10)), protocol(imbalance={"factor": 10}), 0).head is None
+
+
+def test_what_a_run_is_trained_on_is_counted_without_the_faces_held_out():
+    content = {"noise": {"kind": "symmetric", "rate": 0.3}, "imbalance": {"factor": 20}, "validation": 0.25}
+    data = prepare(pack(), protocol(**content), 4)
+    told, true = trained_on(data), data.train.true.tolist()
+    assert told["faces"] == len(true) == sum(told["counts"].values())
+    assert told["counts"] == {name: true.count(label) for label, name in enumerate(CLASSES)}
+    wrong = sum(given != label for given, label in zip(data.train.given.tolist(), true, strict=True))
+    assert told["noise_rate"] == wrong / len(true)
+    assert told["imbalance_factor"] == max(told["counts"].values()) / min(told["counts"].values())
+
+
+@pytest.mark.parametrize("name", ["imb20", "noise30", "noise30-imb50", "asym30"])
+def test_a_protocol_with_a_seed_of_its_own_is_that_draw_whatever_the_run_s(name):
+    made = open_dataset("synthetic", None, Path("no-cache"))
+    plain = prepare(made, load_protocol(name), 256).train
+    for seed in (0, 1):
+        data = prepare(made, load_protocol(f"{name}_256"), seed).train
+        assert data.ids == plain.ids and (data.given == plain.given).all()
+    other = prepare(made, load_protocol(f"{name}_255"), 256).train
+    assert other.ids != plain.ids or (other.given != plain.given).any()
 
 
 def test_confusion_noise_follows_the_names():
@@ -129,46 +171,3 @@ def test_duplicates_of_training_and_test_faces_are_dropped():
     made.train.images[1], made.train.images[2] = made.train.images[0], made.test.images[0]
     ids = prepare(made, protocol(drop_duplicates=True), 0).train.ids
     assert ids == (made.train.ids[0], *made.train.ids[3:])
-
-
-def listed(tmp_path, lines):
-    path = tmp_path / "list.txt"
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-LIST = protocol(noise={"kind": "list", "file": "list.txt"})
-
-
-def test_a_noise_list_gives_the_labels_and_its_test_rows_are_ignored(tmp_path):
-    lines = [f"train_{i:05d}.jpg {i % 3 + 1}" for i in range(1, 101)] + [f"test_{i:05d}.jpg 1" for i in range(1, 16)]
-    made = pack()
-    data = prepare(made, LIST, 0, listed(tmp_path, lines))
-    assert data.train.given.tolist() == [i % 3 for i in range(1, 101)]
-    assert (data.test.given == made.test.labels).all()
-
-
-def test_names_in_a_noise_list_may_have_folders_and_aligned(tmp_path):
-    path = listed(tmp_path, ["Image/aligned/train_1_aligned.jpg 2", "", "x\\train_2.jpg 1 extra"])
-    assert read_noise_list(path, 1, 3) == {"train_1.jpg": 1, "train_2.jpg": 0}
-
-
-def test_a_list_from_zero_is_read_as_such(tmp_path):
-    assert read_noise_list(listed(tmp_path, ["a 0", "b 2"]), 0, 3) == {"a": 0, "b": 2}
-
-
-@pytest.mark.parametrize(("line", "expected"), [
-    ("b 4", ":2: label 4 is outside 1..3"), ("b 0", "set 'base: 0'"), ("b", "expected 'name label'"),
-    ("b x", "found 'b x'")])
-def test_a_bad_line_of_a_noise_list_is_named(tmp_path, line, expected):
-    assert expected in refusal(read_noise_list, listed(tmp_path, ["a 1", line]), 1, 3)
-
-
-def test_faces_that_are_not_in_the_list_are_named(tmp_path):
-    lines = [f"train_{i:05d}.jpg 1" for i in range(3, 101)]
-    line = refusal(prepare, pack(), LIST, 0, listed(tmp_path, lines))
-    assert "2 of 100 training faces are not in it, first train_00001.jpg, train_00002.jpg" in line
-
-
-def test_a_noise_list_that_is_not_there_is_named(tmp_path):
-    assert "absent.txt: cannot be read" in refusal(read_noise_list, tmp_path / "absent.txt", 1, 3)

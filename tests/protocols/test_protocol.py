@@ -7,8 +7,8 @@ import pytest
 from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import load_protocol, load_recipe, protocol_names, recipe_names
 
-SHIPPED = {"clean", "noise10", "noise20", "noise30", "noise40", "imb20", "imb50", "imb100", "imb150", "noise30-imb50",
-           "asym30", "eac-noise10", "eac-noise20", "eac-noise30", "fer2013-labels"}
+SHIPPED = {"clean", "noise10", "noise20", "noise30", "noise40", "noise50", "imb20", "imb50", "imb100", "imb150",
+           "noise30-imb50", "asym30", "eac-noise10", "eac-noise20", "eac-noise30", "fer2013-labels"}
 
 
 def written(tmp_path, text: str, name: str = "mine.yaml") -> str:
@@ -62,6 +62,10 @@ BAD = {
     "no file": ("title: t\nnoise: {kind: list}", "needs 'file'"),
     "no column": ("title: t\nnoise: {kind: column}", "needs 'column'"),
     "a rate too many": ("title: t\nnoise: {kind: column, column: x, rate: 0.1}", "takes no 'rate'"),
+    "a seed too many": ("title: t\nnoise: {kind: column, column: x, seed: 1}", "takes no 'seed'"),
+    "a base too many": ("title: t\nnoise: {kind: symmetric, rate: 0.1, base: 0}", "takes no 'base'"),
+    "a seed below zero": ("title: t\nimbalance: {factor: 20, seed: -1}", "imbalance.seed: found -1"),
+    "a seed by another name": ("title: t\nimbalance: {factor: 20, sed: 1}", "'imbalance.sed': did you mean seed?"),
     "a file too many": ("title: t\nnoise: {kind: symmetric, rate: 0.1, file: x}", "takes no 'file'"),
     "everything held out": ("title: t\nvalidation: 1.0", "validation: found 1.0"),
     "one class": ("title: t\nclasses: [fear]", "classes"),
@@ -86,6 +90,32 @@ def test_a_protocol_file_that_is_not_there_is_named(tmp_path):
 def test_unknown_names_give_the_near_match():
     assert "unknown protocol 'noise3': did you mean" in refusal(load_protocol, "noise3")
     assert refusal(load_recipe, "quik") == "unknown recipe 'quik': did you mean quick?"
+
+
+def test_a_seed_in_the_name_is_that_of_its_draws():
+    protocol = load_protocol("imb20_256")
+    assert (protocol.name, protocol.imbalance.factor, protocol.imbalance.seed) == ("imb20_256", 20, 256)
+    both = load_protocol("noise30-imb50_7")
+    assert both.noise.seed == both.imbalance.seed == 7 and both.title.endswith(", drawn with seed 7")
+    assert load_protocol("noise10_1").noise.seed == 1 and load_protocol("noise10").noise.seed is None
+
+
+def test_one_draw_has_one_name():
+    assert load_protocol("imb20_007") == load_protocol("imb20_7")
+
+
+def test_a_seed_in_a_file_says_the_same(tmp_path):
+    path = written(tmp_path, "title: t\nimbalance: {factor: 20, seed: 256}")
+    assert load_protocol(path).imbalance == load_protocol("imb20_256").imbalance
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("clean_5", "'clean' draws neither imbalance nor noise, so a seed changes nothing; name it 'clean'"),
+    ("eac-noise10_5", "'eac-noise10' draws neither"), ("imb21_256", "did you mean imb20_256"),
+    ("20_256", "did you mean imb20_256"), ("imb20_", "did you mean imb20"), ("imb20_x", "did you mean imb20"),
+    ("_5", "unknown protocol '_5'"), ("imb20_²", "unknown protocol"), ("imb20_-1", "unknown protocol")])
+def test_a_seed_that_cannot_be_is_refused_in_one_line(name, expected):
+    assert expected in refusal(load_protocol, name)
 
 
 def test_recipe_settings_replace_values():

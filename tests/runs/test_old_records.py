@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fer_bench.runs.explain import explain
+from fer_bench.runs.spec import run_id
 from fer_bench.runs.store import Store, read_heads, read_records
 from fer_bench.tables import make_table, render, select_records
 from fer_bench.tables.frame import to_frame
@@ -46,6 +47,28 @@ def test_each_makes_a_table_a_frame_and_an_explanation(path, results):
     lines = explain(Store(results, results / "work"), run)
     old = not isinstance(record["spec"]["code"]["engine"], int)
     assert any("its engine is code" in line for line in lines) == old
+
+
+def test_what_a_run_was_trained_on_is_told_of_those_that_count_it(results):
+    records = read_records(results)
+    counted = [record for record in records if "trained_on" in record]
+    assert [record["trained_on"]["faces"] for record in counted] == [2408], "one form counts its training faces"
+    for record in records:
+        asked = record["spec"]["protocol"]
+        words = f"{asked['name']} ({100 * asked['noise']['rate']:g} % wrong labels)"
+        expected = f"Older records of synthetic do not count their training faces; asked was: {words}."
+        if record in counted:
+            expected = ("Training faces of synthetic (wrong labels; largest class / smallest): noise30-imb50 2,408 "
+                        "(29.98 %; 50.7).")
+        assert [note for note in make_table([record], "comparison").footnotes if "raining faces" in note] == [expected]
+    frame = to_frame(records).set_index("run")
+    assert frame["faces"].notna().sum() == 1 and frame.loc[counted[0]["id"], "imbalance_factor"] > 50
+
+
+def test_keys_of_protocols_that_came_later_are_filled_in(results):
+    for record in read_records(results):
+        assert record["spec"]["protocol"]["noise"]["seed"] is None and run_id(record["spec"]) == record["id"] or (
+            record["schema"] == 1)
 
 
 def test_records_without_declared_versions_can_be_chosen(results):

@@ -40,7 +40,17 @@ def test_every_part_is_in_the_run_id(key):
 def test_an_id_outlives_keys_that_came_later_unless_they_say_something_new():
     one, two = ({**CONTENT, "recipe": {**CONTENT["recipe"], "threads": threads}} for threads in (1, 2))
     assert run_id(one) == run_id(CONTENT) == run_id(complete(CONTENT)) != run_id(two)
-    assert complete(CONTENT)["recipe"]["threads"] == 1 and complete(two) == two
+    assert complete(CONTENT)["recipe"]["threads"] == 1 and complete(two)["recipe"] == two["recipe"]
+
+
+def test_so_do_keys_inside_of_parts_that_may_not_be_there():
+    """Noise has a seed of its own since; imbalance too, which this content has not."""
+    protocol = CONTENT["protocol"]
+    none, seven = ({**CONTENT, "protocol": {**protocol, "noise": {**protocol["noise"], "seed": seed}}}
+                   for seed in (None, 7))
+    assert run_id(none) == run_id(CONTENT) != run_id(seven)
+    assert complete(CONTENT)["protocol"] == none["protocol"] == complete(none)["protocol"]
+    assert complete(seven)["protocol"] == seven["protocol"]
 
 
 def test_the_run_id_survives_a_trip_through_json():

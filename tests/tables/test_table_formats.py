@@ -48,6 +48,8 @@ COMPARISON = """\
 - best − last: what picking the epoch on the test set would add to overall accuracy.
 - Gain: overall accuracy minus that of ce, over the seeds that both have; p: paired two-sided \
 sign-flip test, Holm over methods; n seeds cannot give less than 2^(1-n).
+- Older records of synthetic do not count their training faces; asked was: clean (labels as published), \
+noise30 (30 % wrong labels).
 - Incomplete: runs missing: 2.
 """
 
