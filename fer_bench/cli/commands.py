@@ -29,6 +29,7 @@ from fer_bench.runs.plan import (
     make_plans,
     prepared,
 )
+from fer_bench.runs.score_tables import refuse_idle_scores
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
 from fer_bench.runs.store import Record, read_records
@@ -167,16 +168,42 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
 
 
 def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
-           size: int | None, say: Say) -> None:
+           scores: Path | None, size: int | None, say: Say) -> None:
     """Write id,given,true of a protocol's training faces to standard output."""
     rule = load_protocol(protocol)
-    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
+    refuse_idle_scores(scores, [rule])
+    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size,
+                      scores=scores)
     cached_pack(dataset, root, cache, size, say)
     data = prepared(request, dataset, rule, seed)
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["id", "given", "true"])
     for row in zip(data.train.ids, data.train.given.tolist(), data.train.true.tolist(), strict=True):
         rows.writerow(row)
+
+
+def scores(request: Request, settings: Settings, out: Path | None, say: Say) -> None:
+    """Make the score table of a request if it is not there; print its place and what 30 % of flips would be."""
+    from rich.console import Console
+
+    from fer_bench.engine.metrics import confusion_matrix
+    from fer_bench.protocols.instance_noise import instance_noise
+    from fer_bench.protocols.scores import read_scores
+    from fer_bench.runs.progress import Display
+    from fer_bench.runs.reference import FOLDS, make_scores
+
+    display = Display(FOLDS, Console(stderr=True))
+    with display.shown():
+        path = make_scores(request, settings, out, display.emit, say)
+    made, train = read_scores(path), cached_pack(request.datasets[0], request.root, request.cache,
+                                                 request.pack_size).train
+    given = instance_noise(train.ids, train.labels, made.of(train.ids, made.classes), 0.3)
+    changed = given != train.labels
+    flips = confusion_matrix(train.labels[changed], given[changed], len(made.classes))
+    print(f"{path}: {len(made.ids)} faces, {100 * made.about['overall']:.2f} % right out of fold, sha256 {made.digest}")
+    print("Labels that 30 % would change, from (row) and to (column):\n")
+    print(tabulate([[name, *row] for name, row in zip(made.classes, flips.tolist(), strict=True)],
+                   headers=["", *made.classes]))
 
 
 def check_data(dataset: str, root: Path | None, cache: Path, size: int | None, say: Say) -> None:

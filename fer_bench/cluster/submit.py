@@ -201,7 +201,8 @@ def absolute(request: Request) -> Request:
         weights = str(Path(weights).expanduser().absolute())
     return replace(
         request, cache=request.cache.expanduser().absolute(), root=complete(request.root), weights=weights,
-        noise_list=complete(request.noise_list), plugins=tuple(path.absolute() for path in request.plugins),
+        noise_list=complete(request.noise_list), scores=complete(request.scores),
+        plugins=tuple(path.absolute() for path in request.plugins),
         protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(whole, request.datasets)),
         recipe=whole(request.recipe) if request.recipe else None)
 

@@ -13,7 +13,9 @@ from fer_bench.data.pack import Pack, Split
 from fer_bench.data.selection import Images, select
 from fer_bench.errors import UserError, near
 from fer_bench.protocols import corrupt
+from fer_bench.protocols.instance_noise import instance_noise, one_annotator
 from fer_bench.protocols.protocol import Noise, Protocol
+from fer_bench.protocols.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,11 @@ class Prepared:
     test: Faces
 
 
-def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None = None) -> Prepared:
+def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None = None,
+            scores: Scores | None = None) -> Prepared:
     """Apply a protocol: classes, duplicates, imbalance, noise, validation, in this order.
 
+    noise_list, scores: what noise of kind list or instance is read from.
     Raises UserError when the dataset has not what the protocol asks for or a class would be left empty.
     """
     pack = _keep_classes(pack, protocol)
@@ -57,7 +61,8 @@ def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None =
         rows = corrupt.imbalanced_rows(train.ids, train.labels, len(pack.classes), protocol.imbalance.profile,
                                        protocol.imbalance.factor, seed)
         train = _take(train, rows)
-    given = add_noise(train, pack, protocol.noise, seed, noise_list) if protocol.noise else train.labels.copy()
+    noise = protocol.noise
+    given = add_noise(train, pack, noise, seed, noise_list, scores) if noise else train.labels.copy()
     faces = Faces(train.images, given, train.labels, train.ids, train.votes)
     held_out = corrupt.held_out_rows(train.ids, protocol.validation, seed)
     validation = faces.take(held_out) if len(held_out) else None
@@ -67,7 +72,8 @@ def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: Path | None =
     return Prepared(pack.classes, faces, validation, Faces(test.images, test.labels, test.labels, test.ids, test.votes))
 
 
-def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, noise_list: Path | None) -> np.ndarray:
+def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, noise_list: Path | None,
+              scores: Scores | None) -> np.ndarray:
     """The given labels of a training set, int64 [N]."""
     count = len(pack.classes)
     if noise.kind == "symmetric":
@@ -84,6 +90,14 @@ def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, noise_list: Pat
             raise UserError(f"dataset '{pack.name}' has no second annotation '{noise.column}' ({have}); FERPlus does: "
                             "use --dataset ferplus7")
         return np.where(column >= 0, column, train.labels)
+    if noise.kind == "instance":
+        assert scores is not None
+        return instance_noise(train.ids, train.labels, scores.of(train.ids, pack.classes), noise.rate or 0.0)
+    if noise.kind == "annotator":
+        if train.votes is None:
+            raise UserError(f"dataset '{pack.name}' has no annotators' votes; synthetic, ferplus7 and ferplus8 have: "
+                            "use --dataset synthetic")
+        return one_annotator(train.ids, train.labels, train.votes, seed)
     assert noise_list is not None
     return _from_list(train, noise_list, noise.base, count)
 

@@ -26,10 +26,13 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Noise(Model):
-    """Label noise of the training set. See corrupt.py for what each kind does."""
+OF_A_DATASET = ("list", "column", "instance", "annotator")  # kinds that need more of a dataset than faces and labels
 
-    kind: Literal["symmetric", "confusion", "list", "column"]
+
+class Noise(Model):
+    """Label noise of the training set. See corrupt.py and instance_noise.py for what each kind does."""
+
+    kind: Literal["symmetric", "confusion", "list", "column", "instance", "annotator"]
     rate: Annotated[float, Field(ge=0, lt=1)] | None = None
     confusion: dict[str, str] | None = None  # class -> the class it is mistaken for
     file: str | None = None  # "name label" per line; relative to the data root
@@ -38,7 +41,8 @@ class Noise(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Noise:
-        needed = {"symmetric": ["rate"], "confusion": ["rate", "confusion"], "list": ["file"], "column": ["column"]}
+        needed = {"symmetric": ["rate"], "confusion": ["rate", "confusion"], "list": ["file"], "column": ["column"],
+                  "instance": ["rate"], "annotator": []}
         for key in needed[self.kind]:
             if getattr(self, key) is None:
                 raise ValueError(f"noise of kind {self.kind} needs '{key}'")

@@ -17,7 +17,17 @@ from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.prepare import Prepared, prepare
-from fer_bench.protocols.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
+from fer_bench.protocols.protocol import (
+    DEFAULT_RECIPES,
+    OF_A_DATASET,
+    Protocol,
+    Recipe,
+    load_protocol,
+    load_recipe,
+    protocol_names,
+)
+from fer_bench.protocols.scores import Scores
+from fer_bench.runs.score_tables import refuse_idle_scores, score_table
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 
 
@@ -39,6 +49,7 @@ class Request:
     plugins: tuple[Path, ...] = ()
     noise_list: Path | None = None
     pack_size: int | None = None
+    scores: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,13 +72,14 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
         say(problem)
     parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
     protocols = [load_protocol(name) for name in request.protocols]
+    refuse_idle_scores(request.scores, protocols)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
     for dataset in request.datasets:
         pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
         for protocol in protocols:
             check_protocol(request, dataset, pack, protocol)
-            parts.append((dataset, pack, protocol, protocol_identity(protocol, request)))
+            parts.append((dataset, pack, protocol, protocol_identity(protocol, request, dataset)))
     plans = []
     for seed in request.seeds:
         for dataset, pack, protocol, content in parts:
@@ -89,7 +101,7 @@ def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protoco
         bare = {name: replace(s, images=np.zeros((len(s), 0, 0), np.uint8)) for name, s in pack.splits.items()}
         pack = replace(pack, splits=bare)
     for seed in request.seeds[1:]:
-        prepare(pack, protocol, seed, find_noise_list(protocol, request))
+        prepare(pack, protocol, seed, find_noise_list(protocol, request), table_of(protocol, request, dataset))
 
 
 def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
@@ -129,8 +141,8 @@ def family_members(name: str, found: dict[str, MethodInfo]) -> list[str]:
 
 def general_protocols() -> list[str]:
     """What ``--protocol all`` means: the protocols that need nothing but the dataset's own labels."""
-    own = ("list", "column")
-    return [name for name in protocol_names() if (noise := load_protocol(name).noise) is None or noise.kind not in own]
+    return [name for name in protocol_names()
+            if (noise := load_protocol(name).noise) is None or noise.kind not in OF_A_DATASET]
 
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
@@ -155,13 +167,21 @@ def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
     return " ".join([info.name, *changed])
 
 
-def protocol_identity(protocol: Protocol, request: Request) -> dict[str, Any]:
-    """A protocol's content without its title; a noise list counts by its bytes, not its place."""
+def protocol_identity(protocol: Protocol, request: Request, dataset: str) -> dict[str, Any]:
+    """A protocol's content without its title; a noise list counts by its bytes, a score table by its content."""
     content = protocol.model_dump(mode="json", exclude={"title"})
     path = find_noise_list(protocol, request)
     if path is not None:
         content["noise"]["file"] = "sha256:" + file_hash(path)
+    if (table := table_of(protocol, request, dataset)) is not None:
+        content["noise"]["scores"] = "sha256:" + table.digest
     return content
+
+
+def table_of(protocol: Protocol, request: Request, dataset: str) -> Scores | None:
+    """The score table that a protocol needs on a dataset, if it needs one."""
+    pack = cached_pack(dataset, request.root, request.cache, request.pack_size)
+    return score_table(protocol, dataset, pack, request.root, request.pack_size, request.cache, request.scores)
 
 
 def find_noise_list(protocol: Protocol, request: Request) -> Path | None:
@@ -210,11 +230,11 @@ _prepared: dict[tuple[Any, ...], Prepared] = {}
 
 def prepared(request: Request, dataset: str, protocol: Protocol, seed: int) -> Prepared:
     """The data of a run; the last one is kept, since methods of one seed share it."""
-    noise_list = find_noise_list(protocol, request)
+    noise_list, table = find_noise_list(protocol, request), table_of(protocol, request, dataset)
     source = (dataset, request.root, request.cache, request.pack_size)
-    key = (*source, noise_list, protocol.model_dump_json(), seed)
+    key = (*source, noise_list, table and table.digest, protocol.model_dump_json(), seed)
     if key not in _prepared:
-        data = prepare(cached_pack(*source), protocol, seed, noise_list)
+        data = prepare(cached_pack(*source), protocol, seed, noise_list, table)
         _prepared.clear()
         _prepared[key] = data
     return _prepared[key]
