@@ -33,7 +33,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Look at datasets.")
 def table(
     layout: Annotated[str, typer.Option(help="comparison, noise, imbalance or per-class.")] = "comparison",
     format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
-    select: Annotated[str, typer.Option(help="The epoch: last, best (on the test set) or val.")] = "last",
+    select: Annotated[str, typer.Option(help="The epoch: last, best (on test), val; auto: val or last.")] = "auto",
     method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
