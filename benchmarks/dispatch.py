@@ -50,7 +50,8 @@ def between_runs(place: Path, runs: int = 12) -> float:
 
     Seen from the claims' side: from one "done" to the end of the next run's first epoch, less that epoch.
     """
-    from fer_bench.runs.plan import Request, make_plans
+    from fer_bench.runs.plan import make_plans
+    from fer_bench.runs.request import Request
     from fer_bench.runs.settings import Settings
     from fer_bench.runs.store import Store, read_records
     from fer_bench.runs.worker import work

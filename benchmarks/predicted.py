@@ -22,7 +22,8 @@ from fer_bench.engine.trainer import Trainer
 from fer_bench.estimate.calibrate import CPU, calibrate, known
 from fer_bench.estimate.page import estimate
 from fer_bench.library.methods import methods
-from fer_bench.runs.plan import Plan, Request, make_plans
+from fer_bench.runs.plan import Plan, make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.worker import make_inputs
 
 RECIPES, BOUND = ("quick", "fer48"), 1.5

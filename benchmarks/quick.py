@@ -50,7 +50,8 @@ def step_rate(precision: str, threads: int, seconds: float = 8.0) -> float:
     from fer_bench.engine.device import settle
     from fer_bench.engine.lane import Lane
     from fer_bench.engine.trainer import Trainer
-    from fer_bench.runs.plan import Request, make_plans
+    from fer_bench.runs.plan import make_plans
+    from fer_bench.runs.request import Request
     from fer_bench.runs.worker import make_inputs
 
     settle(torch.device("cpu"), threads, precision)

@@ -39,6 +39,8 @@ def test_wheel_lists_and_exports(installed):
     lines = fer_bench(installed, "export", "--protocol", "noise30").splitlines()
     assert lines[0] == "id,given,true" and len(lines) == 3001
     assert sum(len(set(line.split(",")[1:])) == 2 for line in lines[1:]) == 900
+    lines = fer_bench(installed, "export", "--protocol", "idn20").splitlines()
+    assert sum(len(set(line.split(",")[1:])) == 2 for line in lines[1:]) == 600, "its score table came with it"
 
 
 def test_console_script_is_declared(installed):

@@ -15,7 +15,8 @@ from fer_bench.engine.device import settle
 from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Trainer
-from fer_bench.runs.plan import Request, make_plans
+from fer_bench.runs.plan import make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.worker import make_inputs
 
 Run = tuple[Lane, Trainer]

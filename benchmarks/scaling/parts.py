@@ -23,7 +23,8 @@ from fer_bench.protocols.prepare import Prepared, prepare
 from fer_bench.protocols.protocol import Augment, Recipe, load_protocol
 from fer_bench.registry import load_class, method_info
 from fer_bench.runs import worker
-from fer_bench.runs.plan import Request, make_plans
+from fer_bench.runs.plan import make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.store import Store
 from scaling.measured import Measured

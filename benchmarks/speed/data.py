@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fer_bench.runs.plan import Plan, Request, make_plans
+from fer_bench.runs.plan import Plan, make_plans
+from fer_bench.runs.request import Request
 from speed.job import EPOCHS, Job
 
 CLASSES = 7

@@ -18,18 +18,9 @@ from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.errors import UserError
 from fer_bench.runs.execute import execute
-from fer_bench.runs.plan import (
-    Plan,
-    Request,
-    cached_pack,
-    expand,
-    expand_methods,
-    general_protocols,
-    load_protocols,
-    make_plans,
-    prepared,
-    protocol_notes,
-)
+from fer_bench.runs.faces import cached_pack, prepared, protocol_notes
+from fer_bench.runs.plan import Plan, make_plans
+from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
 from fer_bench.runs.store import Record, read_records
@@ -168,9 +159,10 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
 
 
 def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
-           size: int | None, say: Say) -> None:
+           scores: Path | None, size: int | None, say: Say) -> None:
     """Write id,given,true of a protocol's training faces to standard output."""
-    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size)
+    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size,
+                      scores=scores)
     rule = load_protocols(request)[0]
     pack = cached_pack(dataset, root, cache, size, say)
     data = prepared(request, dataset, rule, seed)
@@ -180,6 +172,30 @@ def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Pat
     rows.writerow(["id", "given", "true"])
     for row in zip(data.train.ids, data.train.given.tolist(), data.train.true.tolist(), strict=True):
         rows.writerow(row)
+
+
+def scores(request: Request, settings: Settings, out: Path | None, say: Say) -> None:
+    """Make the score table of a request if it is not there; print its place and what 30 % of flips would be."""
+    from rich.console import Console
+
+    from fer_bench.engine.metrics import confusion_matrix
+    from fer_bench.protocols.instance_noise import instance_noise
+    from fer_bench.protocols.scores import read_scores
+    from fer_bench.runs.progress import Display
+    from fer_bench.runs.reference import FOLDS, make_scores
+
+    display = Display(FOLDS, Console(stderr=True))
+    with display.shown():
+        path = make_scores(request, settings, out, display.emit, say)
+    made, train = read_scores(path), cached_pack(request.datasets[0], request.root, request.cache,
+                                                 request.pack_size).train
+    given = instance_noise(train.ids, train.labels, made.of(train.ids, made.classes), 0.3)
+    changed = given != train.labels
+    flips = confusion_matrix(train.labels[changed], given[changed], len(made.classes))
+    print(f"{path}: {len(made.ids)} faces, {100 * made.about['overall']:.2f} % right out of fold, sha256 {made.digest}")
+    print("Labels that 30 % would change, from (row) and to (column):\n")
+    print(tabulate([[name, *row] for name, row in zip(made.classes, flips.tolist(), strict=True)],
+                   headers=["", *made.classes]))
 
 
 def check_data(dataset: str, root: Path | None, cache: Path, size: int | None, say: Say) -> None:

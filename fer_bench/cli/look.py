@@ -19,6 +19,7 @@ from fer_bench.cli.options import (
     Protocols,
     Results,
     Root,
+    ScoreTable,
     Work,
     check_choice,
     say,
@@ -32,7 +33,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Look at datasets.")
 def table(
     layout: Annotated[str, typer.Option(help="comparison, noise, imbalance or per-class.")] = "comparison",
     format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
-    select: Annotated[str, typer.Option(help="The epoch: last, best (on the test set) or val.")] = "last",
+    select: Annotated[str, typer.Option(help="The epoch: last, best (on test), val; auto: val or last.")] = "auto",
     method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
@@ -107,12 +108,13 @@ def export(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
     cache: Cache = CACHE,
     noise_list: NoiseList = None,
+    scores: ScoreTable = None,
     pack_size: PackSize = None,
 ) -> None:
     """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
     from fer_bench.cli import commands
 
-    commands.export(protocol, dataset, data_root, seed, cache, noise_list, pack_size, say)
+    commands.export(protocol, dataset, data_root, seed, cache, noise_list, scores, pack_size, say)
 
 
 @data_app.command(epilog="Example:\n\nrun_bench.py data check --dataset ferplus7 --data-root data/ferplus")

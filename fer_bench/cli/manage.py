@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from fer_bench.cli.options import CACHE, RESULTS, WORK, Cache, NoiseList, PackSize, Plugins, Results, Root, Work, say
+from fer_bench.cli.options import (
+    CACHE,
+    RESULTS,
+    WORK,
+    Cache,
+    NoiseList,
+    PackSize,
+    Plugins,
+    Results,
+    Root,
+    ScoreTable,
+    Work,
+    say,
+)
 from fer_bench.errors import UserError
 
 app = typer.Typer()
@@ -48,17 +61,19 @@ def verify(
     cache: Cache = CACHE,
     plugin: Plugins = None,
     noise_list: NoiseList = None,
+    scores: ScoreTable = None,
     pack_size: PackSize = None,
 ) -> None:
     """Do a finished run again and compare the results bit for bit."""
     from fer_bench.runs import explain as explain_
-    from fer_bench.runs.plan import Request
+    from fer_bench.runs.request import Request
     from fer_bench.runs.settings import Settings
     from fer_bench.runs.store import Store
 
     store = Store(results, work)
     base = Request((), (protocol,) if protocol else (), (dataset,) if dataset else (), (), cache, data_root, recipe,
-                   weights=weights, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
+                   weights=weights, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size,
+                   scores=scores)
     found = explain_.find(store, run)
     equal = explain_.verify(store, found, base, Settings(store, device), say)
     print(f"{found}: {'the same bits' if equal else 'another result; it is kept beside the record as a conflict'}")

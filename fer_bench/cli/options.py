@@ -21,6 +21,7 @@ Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.
 Cache = Annotated[Path, typer.Option("--cache", help="Decoded datasets.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with more methods; repeatable.")]
 NoiseList = Annotated[Path | None, typer.Option("--noise-list", help="File of a protocol that reads a noise list.")]
+ScoreTable = Annotated[Path | None, typer.Option("--scores", help="Score table of instance-dependent noise.")]
 PackSize = Annotated[int | None, typer.Option("--pack-size", help="Store faces at this many pixels.")]
 RESULTS, WORK, CACHE = Path("results"), Path("work"), Path("cache")
 

@@ -19,6 +19,7 @@ from fer_bench.cli.options import (
     Protocols,
     Results,
     Root,
+    ScoreTable,
     Seeds,
     Work,
     check_card,
@@ -73,6 +74,7 @@ def run(
     cache: Cache = CACHE,
     plugin: Plugins = None,
     noise_list: NoiseList = None,
+    scores: ScoreTable = None,
     pack_size: PackSize = None,
 ) -> None:
     """Train and evaluate methods under protocols; what is done already is not done again."""
@@ -90,7 +92,7 @@ def run(
     request = commands.make_request(
         method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
         settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
-        plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size)
+        plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},

@@ -20,7 +20,8 @@ from fer_bench.errors import UserError
 from fer_bench.paths import PACKAGE
 from fer_bench.runs.claims import started
 from fer_bench.runs.jobs import Job, active_jobs
-from fer_bench.runs.plan import Plan, Request
+from fer_bench.runs.plan import Plan
+from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.store import Store
 
@@ -203,7 +204,8 @@ def absolute(request: Request) -> Request:
         weights = str(Path(weights).expanduser().absolute())
     return replace(
         request, cache=request.cache.expanduser().absolute(), root=complete(request.root), weights=weights,
-        noise_list=complete(request.noise_list), plugins=tuple(path.absolute() for path in request.plugins),
+        noise_list=complete(request.noise_list), scores=complete(request.scores),
+        plugins=tuple(path.absolute() for path in request.plugins),
         protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(whole, request.datasets)),
         recipe=whole(request.recipe) if request.recipe else None)
 

@@ -19,7 +19,8 @@ from rich.console import Console
 from submitit.helpers import DelayedSubmission
 
 from fer_bench.library.fingerprint import engine_hash
-from fer_bench.runs.plan import Plan, Request, make_plans
+from fer_bench.runs.plan import Plan, make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings, resolve
 
 SIGNAL = signal.SIGUSR2  # what submitit has the cluster send before it takes the machine away

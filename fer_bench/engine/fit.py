@@ -1,4 +1,4 @@
-"""Fit one run: from a prepared dataset to the numbers of its record. Read ``fitting``, then trainer.py."""
+"""Fit one run: from a prepared dataset to the numbers of its record. Read ``training``, then trainer.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,17 +19,27 @@ from fer_bench.engine.saver import EVERY, Saver, always
 from fer_bench.engine.trainer import NotFinite, Row, Trainer
 
 KEPT = 4  # trainers whose recorded steps a lane keeps for later runs of the same method
+T = TypeVar("T")
 
 
 def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None],
             every: float = EVERY, held: Callable[[], bool] = always) -> Generator[None, None, Row]:
+    """``training``, from which the record's parts "result", "diagnosis" and "cost" are made."""
+    progress, logits = yield from training(inputs, lane, folder, report, warn, every, held)
+    return {"result": result(progress.curve, logits, inputs.data.test.true), "diagnosis": diagnosed(progress.curve),
+            "cost": cost(progress.trainer, progress.seconds)}
+
+
+def training(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None],
+             every: float = EVERY, held: Callable[[], bool] = always
+             ) -> Generator[None, None, tuple[Progress, np.ndarray]]:
     """Train and evaluate one run, resuming from ``folder`` if it was begun there; pauses after each step
     and between the parts of an evaluation, so that whoever drives it can give signs of life.
 
     ``report`` gets one row after each epoch. every: seconds between two saves of the state; a run that is closed at a
     pause saves it, too, and one that is broken off saves that of its last whole epoch. held: whether the run is still
-    ours to save. Returns the record's parts "result", "diagnosis" and "cost". Raises NotFinite with epoch and step when
-    the loss is not finite.
+    ours to save. Returns the run's progress and the logits of the test faces after the last epoch, float32 [N, C].
+    Raises NotFinite with epoch and step when the loss is not finite.
     """
     trainer = trainer_on(lane, inputs, warn)
     progress, saver = Progress(trainer), Saver(folder, every, held, warn)
@@ -45,8 +56,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
         raise
     finally:
         saver.end(last)
-    return {"result": result(progress.curve, logits, inputs.data.test.true), "diagnosis": diagnosed(progress.curve),
-            "cost": cost(trainer, progress.seconds)}
+    return progress, logits
 
 
 class Progress:
@@ -100,14 +110,14 @@ def epochs(progress: Progress, saver: Saver, report: Callable[[Row], None]) -> G
     return logits
 
 
-def finish(steps: Generator[None, None, Row]) -> Row:
+def finish(steps: Generator[None, None, T]) -> T:
     """Run a generator to its end; returns what it returns."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            row: Row = end.value
-            return row
+            found: T = end.value
+            return found
 
 
 def trainer_on(lane: Lane, inputs: Inputs, warn: Callable[[str], None]) -> Trainer:

@@ -15,7 +15,8 @@ from fer_bench.fake.counts import Counts, Work
 from fer_bench.fake.drive import TAIL
 from fer_bench.protocols.prepare import Prepared
 from fer_bench.protocols.protocol import Recipe
-from fer_bench.runs.plan import Plan, prepared
+from fer_bench.runs.faces import prepared
+from fer_bench.runs.plan import Plan
 
 OF_A_FACE = 64  # bytes beside a stored face: its label, place and augmentation
 OF_CUDA = 0.6e9  # bytes that the driver, cuDNN and cuBLAS take for themselves; a guess until a card tells

@@ -16,7 +16,7 @@ from fer_bench.paths import PACKAGE
 
 # Everything that can change a number in a record. Readers of data are absent: the dataset's own fingerprint stands
 # for them; so are protocol.py and spec.py, whose resolved content is in the spec.
-NUMERIC = ("method.py", "protocols/corrupt.py", "protocols/prepare.py", "nets", "engine")
+NUMERIC = ("method.py", "protocols/corrupt.py", "protocols/instance_noise.py", "protocols/prepare.py", "nets", "engine")
 
 
 def engine_hash() -> str:

@@ -13,8 +13,10 @@ from fer_bench.data.selection import Images, select
 from fer_bench.errors import UserError
 from fer_bench.protocols import corrupt
 from fer_bench.protocols.classes import class_index, class_indices, keep_classes, take
+from fer_bench.protocols.instance_noise import instance_noise, one_annotator
 from fer_bench.protocols.noise_list import NoiseList, listed_labels
 from fer_bench.protocols.protocol import Noise, Protocol
+from fer_bench.protocols.scores import Scores
 
 LISTED = "listed"  # the column that holds the labels of a list
 
@@ -51,10 +53,12 @@ class Prepared:
     noise_list: NoiseList | None = None
 
 
-def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: NoiseList | None = None) -> Prepared:
+def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: NoiseList | None = None,
+            scores: Scores | None = None) -> Prepared:
     """Apply a protocol: classes, duplicates, imbalance, noise, validation, in this order. seed: of the draws for which
     the protocol names none.
 
+    noise_list, scores: what noise of kind list or instance is read from.
     Raises UserError when the dataset has not what the protocol asks for or a class would be left empty.
     """
     pack = keep_classes(pack, protocol)
@@ -65,7 +69,7 @@ def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: NoiseList | N
         train = replace(train, columns={**train.columns, LISTED: labels})
     train = _drop_duplicates(train, pack.test) if protocol.drop_duplicates else train
     train, head = imbalanced(train, pack, protocol, seed)
-    given = add_noise(train, pack, protocol.noise, seed) if protocol.noise else train.labels.copy()
+    given = add_noise(train, pack, protocol.noise, seed, scores) if protocol.noise else train.labels.copy()
     faces = Faces(train.images, given, train.labels, train.ids, train.votes)
     held_out = corrupt.held_out_rows(train.ids, protocol.validation, seed)
     validation = faces.take(held_out) if len(held_out) else None
@@ -93,7 +97,7 @@ def imbalanced(train: Split, pack: Pack, protocol: Protocol, seed: int) -> tuple
     return take(train, rows), int(kept.max()) if kept.max() < counts.max() else None
 
 
-def add_noise(train: Split, pack: Pack, noise: Noise, seed: int) -> np.ndarray:
+def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, scores: Scores | None) -> np.ndarray:
     """The given labels of a training set, int64 [N]; seed: unless the noise names its own."""
     count, seed = len(pack.classes), seed if noise.seed is None else noise.seed
     if noise.kind == "symmetric":
@@ -105,6 +109,14 @@ def add_noise(train: Split, pack: Pack, noise: Noise, seed: int) -> np.ndarray:
         return corrupt.confusion_noise(train.ids, train.labels, target, noise.rate or 0.0, seed)
     if noise.kind == "list":
         return _refuse_missing(train, pack)
+    if noise.kind == "instance":
+        assert scores is not None
+        return instance_noise(train.ids, train.labels, scores.of(train.ids, pack.classes), noise.rate or 0.0)
+    if noise.kind == "annotator":
+        if train.votes is None:
+            raise UserError(f"dataset '{pack.name}' has no annotators' votes; synthetic, ferplus7 and ferplus8 have: "
+                            "use --dataset synthetic")
+        return one_annotator(train.ids, train.labels, train.votes, seed)
     column = train.columns.get(noise.column or "")
     if column is None:
         have = f"it has {', '.join(sorted(train.columns))}" if train.columns else "it has none"

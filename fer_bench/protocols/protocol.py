@@ -30,13 +30,16 @@ KINDS = {  # of noise: the keys that each needs, and those that it may have
     "confusion": (("rate", "confusion"), ("seed",)),
     "list": (("file",), ("base", "rate")),
     "column": (("column",), ()),
+    "instance": (("rate",), ()),
+    "annotator": ((), ("seed",)),
 }
+OF_A_DATASET = ("list", "column", "instance", "annotator")  # kinds that need more of a dataset than faces and labels
 
 
 class Noise(Model):
-    """Label noise of the training set. See corrupt.py for what each kind does."""
+    """Label noise of the training set. See corrupt.py and instance_noise.py for what each kind does."""
 
-    kind: Literal["symmetric", "confusion", "list", "column"]
+    kind: Literal["symmetric", "confusion", "list", "column", "instance", "annotator"]
     rate: Annotated[float, Field(ge=0, lt=1)] | None = None  # of a list: what its own must be, within a point
     confusion: dict[str, str] | None = None  # class -> the class it is mistaken for
     file: str | None = None  # a list, see noise_list.py

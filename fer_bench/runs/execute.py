@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from fer_bench.runs.plan import Plan, cached_pack
+from fer_bench.runs.faces import cached_pack
+from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings, resolve
 
 Say = Callable[[str], None]

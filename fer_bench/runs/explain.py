@@ -12,7 +12,8 @@ from typing import Any
 from fer_bench.errors import UserError, near
 from fer_bench.library.versions import ENGINE_HISTORY, ENGINE_VERSION, told
 from fer_bench.runs.claims import newest, now
-from fer_bench.runs.plan import Plan, Request, make_plans
+from fer_bench.runs.plan import Plan, make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.status import progress
 from fer_bench.runs.store import Record, Store, read_heads

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fer_bench.data.catalog import open_dataset, place_of
-from fer_bench.data.pack import Pack
-from fer_bench.errors import UserError, near, unknown
+from fer_bench.errors import UserError, near
 from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
-from fer_bench.protocols.noise_list import find_list
-from fer_bench.protocols.prepare import Prepared, prepare
-from fer_bench.protocols.protocol import (
-    DEFAULT_RECIPES,
-    Protocol,
-    Recipe,
-    load_protocol,
-    load_recipe,
-    protocol_names,
-)
+from fer_bench.protocols.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_recipe
 from fer_bench.protocols.views import own_views
+from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
+from fer_bench.runs.request import Request, load_protocols
+from fer_bench.runs.score_tables import refuse_idle_scores
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asked for, names resolved, nothing opened yet."""
-
-    methods: tuple[str, ...]
-    protocols: tuple[str, ...]
-    datasets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    cache: Path
-    root: Path | None = None
-    recipe: str | None = None
-    settings: dict[str, str] = field(default_factory=dict)
-    recipe_settings: dict[str, str] = field(default_factory=dict)
-    weights: str = "none"
-    track: str = "fair"
-    plugins: tuple[Path, ...] = ()
-    noise_list: Path | None = None
-    pack_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +40,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
         say(problem)
     parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
     protocols = load_protocols(request)
+    refuse_idle_scores(request.scores, protocols)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
     for dataset in request.datasets:
@@ -78,7 +49,8 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
             data = check_protocol(request, dataset, pack, protocol)
             for note in protocol_notes(protocol, pack, data):
                 say(note)
-            parts.append((dataset, pack, protocol, protocol_identity(protocol, data)))
+            table = table_of(protocol, request, dataset)
+            parts.append((dataset, pack, protocol, protocol_identity(protocol, data, table)))
     plans = []
     for seed in request.seeds:
         for dataset, pack, protocol, content in parts:
@@ -91,78 +63,6 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
                 plans.append(Plan(spec, label(info, parameters[info.name]), info, protocol, recipe, dataset, request))
     return plans
-
-
-def load_protocols(request: Request) -> list[Protocol]:
-    """The protocols of a request. Raises UserError, also for a --noise-list that none of them reads."""
-    protocols = [load_protocol(name) for name in request.protocols]
-    if request.noise_list and not any(p.noise and p.noise.kind == "list" for p in protocols):
-        names = ", ".join(p.name for p in protocols)
-        raise UserError(f"--noise-list {request.noise_list}: no list is read under {names}; leave it out, or name a "
-                        "protocol that reads one, such as eac-noise10")
-    return protocols
-
-
-def check_protocol(request: Request, dataset: str, pack: Pack, protocol: Protocol) -> Prepared:
-    """Apply a protocol once for each seed, so that bad input shows before any run; pixels are left out if they can.
-    Returns the data of the first seed."""
-    first = prepared(request, dataset, protocol, request.seeds[0])
-    if not protocol.drop_duplicates:  # which looks at pixels, but at no seed's draw before it
-        bare = {name: replace(s, images=np.zeros((len(s), 0, 0), np.uint8)) for name, s in pack.splits.items()}
-        pack = replace(pack, splits=bare)
-    noise_list = first.noise_list
-    for seed in request.seeds[1:]:
-        prepare(pack, protocol, seed, noise_list)
-    return first
-
-
-def protocol_notes(protocol: Protocol, pack: Pack, data: Prepared) -> list[str]:
-    """What is worth knowing of a protocol on a dataset: that the largest class was cut."""
-    if data.head is None:
-        return []
-    name = f"{protocol.name} on {pack.name}"
-    return [f"{name}: the largest class keeps {data.head:,} faces, so that the factor is reached"]
-
-
-def expand(kind: str, text: str, known: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """"a,b" to ("a", "b"); "all" in it to everything known. Names are checked where they are looked up."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UserError(f"--{kind}: nothing named; give one, several separated by commas, or 'all'")
-    return tuple(dict.fromkeys(each for name in names for each in (known() if name == "all" else [name])))
-
-
-def expand_methods(text: str, plugins: Iterable[Path]) -> tuple[str, ...]:
-    """``expand`` for methods, where "family:noise" means all of a family. Raises UserError for a family without any."""
-    found, problems = methods(plugins)
-    names: list[str] = []
-    for name in expand("method", text, lambda: found):
-        if ":" not in name or name in found:
-            names.append(name)
-            continue
-        try:
-            names += family_members(name, found)
-        except UserError as error:  # the family may be that of a plugin that could not be read
-            raise UserError(" | ".join([str(error), *problems])) from None
-    return tuple(dict.fromkeys(names))
-
-
-def family_members(name: str, found: dict[str, MethodInfo]) -> list[str]:
-    """The methods of "family:noise". Raises UserError for another word before the colon and for an unknown family."""
-    kind, _, family = name.partition(":")
-    families = {info.family for info in found.values()}
-    if kind != "family":
-        meant = {family.strip().lower()} & families or families
-        raise UserError(f"unknown method '{name}': {near(name.lower(), [f'family:{each}' for each in meant])}")
-    if family not in families:
-        raise unknown("family", family, families)
-    return [name for name, info in found.items() if info.family == family]
-
-
-def general_protocols() -> list[str]:
-    """What ``--protocol all`` means: the protocols that need nothing but the dataset's own labels."""
-    own = ("list", "column")
-    return [name for name in protocol_names() if (noise := load_protocol(name).noise) is None or noise.kind not in own]
 
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
@@ -192,17 +92,6 @@ def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
     return " ".join([info.name, *changed])
 
 
-def protocol_identity(protocol: Protocol, data: Prepared) -> dict[str, Any]:
-    """A protocol's content without its title, and what it came to where that is not said by the content: a noise list
-    counts by its bytes, not its place or the rate that it was checked against; a head that was shrunk by its size."""
-    content = protocol.model_dump(mode="json", exclude={"title"})
-    if data.noise_list is not None:
-        content["noise"] |= {"file": f"sha256:{data.noise_list.sha256}", "rate": None}
-    if data.head is not None:
-        content["imbalance"]["head"] = data.head
-    return content
-
-
 def identify_weights(weights: str) -> str:
     """"none", "imagenet" with timm's version (which names the files), or the sha256 of a checkpoint file."""
     if weights == "imagenet":
@@ -213,30 +102,3 @@ def identify_weights(weights: str) -> str:
     if not path.is_file():
         raise UserError(f"--weights {weights}: no such file; give a checkpoint, 'imagenet' or 'none'")
     return file_hash(path)
-
-
-_packs: dict[tuple[Any, ...], Pack] = {}
-
-
-def cached_pack(dataset: str, root: Path | None, cache: Path, size: int | None,
-                say: Callable[[str], None] | None = None) -> Pack:
-    """The dataset's pack, opened once per process; ``say`` gets the progress of decoding it."""
-    source = (dataset, root, cache, size)
-    if source not in _packs:
-        _packs[source] = open_dataset(dataset, root, cache, size=size, progress=say)
-    return _packs[source]
-
-
-_prepared: dict[tuple[Any, ...], Prepared] = {}
-
-
-def prepared(request: Request, dataset: str, protocol: Protocol, seed: int) -> Prepared:
-    """The data of a run; the last one is kept, since methods of one seed share it."""
-    source = (dataset, request.root, request.cache, request.pack_size)
-    key = (*source, request.noise_list, protocol.model_dump_json(), seed)
-    if key not in _prepared:
-        noise_list = find_list(protocol, place_of(dataset, request.root), request.noise_list)
-        data = prepare(cached_pack(*source), protocol, seed, noise_list)
-        _prepared.clear()
-        _prepared[key] = data
-    return _prepared[key]

@@ -29,7 +29,8 @@ from fer_bench.paths import PACKAGE
 from fer_bench.protocols.prepare import trained_on
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.claims import Claim
-from fer_bench.runs.plan import Plan, prepared
+from fer_bench.runs.faces import prepared
+from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 
 Emit = Callable[[dict[str, Any]], None]

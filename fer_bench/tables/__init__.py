@@ -28,16 +28,17 @@ __all__ += ["fill_commands", "make_table", "make_tables", "render", "select_reco
 Job = tuple[tuple[str, ...], ...]  # methods, protocols, datasets, seeds, further words of one command
 
 
-def make_table(records: Sequence[Record], layout: str, *, select: str = "last", baseline: str = "ce",
+def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", baseline: str = "ce",
                published: bool = False) -> Table:
     """One table of the records that the layout has a place for.
 
-    `select`: the epoch, last, best (on the test set) or val. `baseline`: the label that gains are over.
+    `select`: the epoch, last, best (on the test set), val, or auto: val where a protocol held faces out to choose it,
+    last elsewhere. `baseline`: the label that gains are over.
     `published`: add the matching rows of results/published.csv. Raises UserError for no records, mixed
     versions, an unknown name, a run without validation (select="val"), several protocols in layout per-class.
     """
-    if select not in EPOCHS:
-        raise unknown("epoch for --select", select, EPOCHS)
+    if select not in (choices := ("auto", *EPOCHS)):
+        raise unknown("epoch for --select", select, choices)
     plan = _layout(layout)
     placed = _placed(records, plan)
     if not placed:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fer_bench.errors import UserError
-from fer_bench.protocols.protocol import DEFAULT_RECIPES
+from fer_bench.protocols.protocol import DEFAULT_RECIPES, OF_A_DATASET
 from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
-from fer_bench.tables.layouts import Layout, Slot, columns_of
+from fer_bench.tables.layouts import KINDS, Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
 from fer_bench.tables.published import Published, matches
 from fer_bench.tables.records import dataset_of, natural, protocol_of
@@ -110,7 +110,7 @@ class Grid:
         expected, labels = {record["spec"]["seed"] for record in self.records()}, self.labels()
         of_family: dict[tuple[str, Slot], str] = {}
         for key in self.order:
-            for slot in self.blocks[key]:
+            for slot in (slot for slot in self.blocks[key] if KINDS[slot.kind] not in OF_A_DATASET):
                 of_family.setdefault((_family_of(key), slot), self.protocols[key, slot])
         gaps = []
         for key in self.order:

@@ -12,9 +12,16 @@ from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 Runs = dict[str, dict[int, Record]]  # label -> seed -> record, under one protocol on one dataset
 
 
+def epoch_of(record: Record, select: str) -> str:
+    """The epoch that a run is told by: last, best, val. auto: val if the protocol held faces out for it, else last."""
+    if select != "auto":
+        return select
+    return "last" if record["result"]["val"] is None else "val"
+
+
 def metrics_of(record: Record, select: str) -> dict[str, Any]:
-    """The numbers of the chosen epoch (last, best, val); UserError when the run has no validation set."""
-    metrics = record["result"][select]
+    """The numbers of the chosen epoch (auto, last, best, val); UserError when the run has no validation set."""
+    metrics = record["result"][epoch_of(record, select)]
     if metrics is None:
         run = f"{record['label']}, {protocol_of(record)}, {dataset_of(record)}, seed {record['spec']['seed']}"
         raise UserError(
@@ -79,5 +86,6 @@ def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, C
             p,
             stats.mean(stats.differences(best[label], last[label])),
             passes_of(runs[label]),
+            epoch_of(record, select),
         )
     return cells

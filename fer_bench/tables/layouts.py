@@ -14,18 +14,21 @@ from typing import Any, NamedTuple
 from fer_bench.tables.model import Record, Show
 from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 
+# What a group of columns may be of, in the order of printing
+KINDS = ("", "symmetric", "list", "confusion", "instance", "annotator", "column", "exponential", "step")
+
 
 class Slot(NamedTuple):
-    """A group of columns; slots sort by kind, then by strength."""
+    """A group of columns; slots sort by kind (its place in KINDS), then by strength, then by head."""
 
-    kind: str
+    kind: int
     strength: float
     head: str
 
 
 Place = tuple[tuple[str, ...], Slot]
-WHOLE = Slot("", 0.0, "")  # the only slot of a layout without column groups
-CLEAN = Slot("", 0.0, "clean")
+WHOLE = Slot(0, 0.0, "")  # the only slot of a layout without column groups
+CLEAN = Slot(0, 0.0, "clean")
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,19 @@ def _family(record: Record) -> tuple[str, ...]:
 
 def _by_noise(record: Record) -> Place | None:
     protocol = record["spec"]["protocol"]
-    noise = protocol.get("noise")
-    if protocol.get("imbalance") or (noise and noise["kind"] != "symmetric"):
+    if protocol.get("imbalance"):
         return None
-    rate = noise["rate"] if noise else 0.0
-    return _family(record), Slot("symmetric", rate, f"{100 * rate:g} %{_draw(noise)}") if rate else CLEAN
+    noise = protocol.get("noise")
+    return _family(record), _noise_slot(noise, protocol_of(record)) if noise else CLEAN
+
+
+def _noise_slot(noise: Mapping[str, Any], protocol: str) -> Slot:
+    """The columns of one noise. A published list says nothing of itself, so it is called as its protocol is."""
+    kind, rate = noise["kind"], noise.get("rate") or 0.0
+    percent = f"{100 * rate:g} %"
+    heads = {"symmetric": percent, "confusion": f"asym {percent}", "instance": f"IDN {percent}", "list": protocol,
+             "annotator": "one annotator", "column": str(noise.get("column"))}
+    return Slot(KINDS.index(kind), rate, heads[kind] + _draw(noise)) if rate or kind != "symmetric" else CLEAN
 
 
 def _by_imbalance(record: Record) -> Place | None:
@@ -67,7 +78,7 @@ def _by_imbalance(record: Record) -> Place | None:
         return _family(record), CLEAN
     profile, factor = imbalance["profile"], imbalance["factor"]
     head = f"IF {factor:g}" if profile == "exponential" else f"{profile} IF {factor:g}"
-    return _family(record), Slot(profile, factor, head + _draw(imbalance))
+    return _family(record), Slot(KINDS.index(profile), factor, head + _draw(imbalance))
 
 
 def _draw(part: Mapping[str, Any]) -> str:
@@ -89,7 +100,7 @@ LAYOUTS = {
          ("gain", "overall", "gain")),
         "clean",
     ),
-    "noise": Layout("Symmetric label noise", ("dataset",), _by_noise, ACCURACIES, "noise30"),
+    "noise": Layout("Label noise", ("dataset",), _by_noise, ACCURACIES, "noise30"),
     "imbalance": Layout("Class imbalance", ("dataset",), _by_imbalance, ACCURACIES, "imb50"),
     "per-class": Layout(
         "Recall per class",

@@ -24,6 +24,7 @@ class Cell:
     p: float | None = None  # of that gain: paired sign-flip, Holm over methods
     gap: float | None = None  # best epoch on the test set minus last epoch
     passes: float | None = None  # cost of training for each face, in forward passes of one network
+    epoch: str = ""  # that the value is of: last, best or val; "" for published numbers
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Table:
-    """A finished table. `select` names the epoch that the numbers come from: last, best or val."""
+    """A finished table. `select` names the epoch that the numbers come from: auto, last, best or val."""
 
     title: str
     layout: str

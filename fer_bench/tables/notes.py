@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from fer_bench.tables.build import Grid
-from fer_bench.tables.model import Missing, Section
+from fer_bench.tables.model import Cell, Missing, Section
+from fer_bench.tables.records import natural, protocol_of
 from fer_bench.tables.stats import ALPHA
 from fer_bench.tables.training_sets import training_notes
 
+FIXED = ("list", "instance", "column")  # kinds of noise that no seed draws
 EPOCHS = {
     "last": "Test accuracy in percent at the last epoch",
     "best": "Test accuracy in percent at the best epoch: best = picked on the test set, as most papers do",
@@ -36,7 +38,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     rows = [row for section in sections for row in section.rows]
     cells = [cell for row in rows for cell in row.cells]
     counts = sorted({cell.n for cell in cells if cell and cell.n})
-    notes = [f"{EPOCHS[grid.select]}; {_spread(counts)}."]
+    notes = [f"{_epochs(cells)}; {_spread(counts)}."]
     if any(cell.bold for cell in cells if cell):
         notes.append(
             "Bold: not significantly below the best of its column "
@@ -44,8 +46,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
         )
     if grid.bold_withheld():
         notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
-    notes += _column_notes(grid)
-    notes += training_notes(grid)
+    notes += [*_column_notes(grid), *_noise_notes(grid), *training_notes(grid)]
     if any("†" in row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
     if any("‡" in row.mark for row in rows):
@@ -57,6 +58,15 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     if any(section.published for section in sections):
         notes.append("Published numbers have other networks, noise draws and choices of epoch: context only.")
     return notes
+
+
+def _epochs(cells: Sequence[Cell | None]) -> str:
+    """Which epoch the numbers are of; two kinds where some protocols hold faces out to choose it and others do not."""
+    kinds = {cell.epoch for cell in cells if cell}
+    if len(kinds) == 1:
+        return EPOCHS[kinds.pop()]
+    held = ", ".join(sorted({cell.protocol for cell in cells if cell and cell.epoch == "val"}))
+    return f"{EPOCHS['last']}, but of {held} at the epoch that is best on the held-out validation set"
 
 
 def _spread(counts: Sequence[int]) -> str:
@@ -98,4 +108,20 @@ def _column_notes(grid: Grid) -> list[str]:
         )
     elif "gain" in shown:
         notes.append(f"No gain: the baseline {grid.baseline} has no run here.")
+    return notes
+
+
+def _noise_notes(grid: Grid) -> list[str]:
+    """What to know of wrong labels that no seed draws."""
+    of_kind: dict[str, set[str]] = {}
+    for record in grid.records():
+        noise = record["spec"]["protocol"].get("noise")
+        of_kind.setdefault(noise["kind"] if noise else "", set()).add(protocol_of(record))
+    notes = []
+    if "instance" in of_kind:
+        notes.append("IDN: instance-dependent noise, the class that a reference network confuses the face with, most "
+                     "confusable faces first.")
+    if fixed := set().union(*(of_kind.get(kind, set()) for kind in FIXED)):
+        names = ", ".join(sorted(fixed, key=natural))
+        notes.append(f"The wrong labels of {names} are the same for every seed: ± is of training alone there.")
     return notes

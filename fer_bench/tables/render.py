@@ -73,16 +73,15 @@ def long_csv(table: Table) -> str:
         for row in (*section.rows, *section.published):
             for cell, column in zip(row.cells, table.columns, strict=True):
                 if cell is not None and column.show == "value":
-                    writer.writerow(_csv_line(row.label, cell, table.select, sources.get(row.mark, "")))
+                    writer.writerow(_csv_line(row.label, cell, sources.get(row.mark, "")))
     return text.getvalue()
 
 
-def _csv_line(label: str, cell: Cell, select: str, source: str) -> list[str]:
+def _csv_line(label: str, cell: Cell, source: str) -> list[str]:
     gap, p = _percent(cell.gap), "" if cell.p is None else f"{cell.p:.6g}"
     count = "" if cell.n is None else str(cell.n)
     where = [cell.dataset, cell.protocol, label, cell.metric]
-    chosen = "" if source else select
-    return [*where, count, _percent(cell.value), _percent(cell.std), chosen, gap, p, _percent(cell.gain), source]
+    return [*where, count, _percent(cell.value), _percent(cell.std), cell.epoch, gap, p, _percent(cell.gain), source]
 
 
 def _percent(value: float | None) -> str:

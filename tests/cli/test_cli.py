@@ -211,7 +211,7 @@ def exported(place, capsys, *words: str) -> list[list[str]]:
 
 
 def test_export_is_what_the_runs_train_on(place, capsys):
-    from fer_bench.runs.plan import cached_pack
+    from fer_bench.runs.faces import cached_pack
 
     rows = exported(place, capsys, "--protocol", "noise30", "--seed", "3")
     train = prepare(cached_pack(f"folder:{place.data}", None, place.cache, None), load_protocol("noise30"), 3).train

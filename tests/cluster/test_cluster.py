@@ -18,7 +18,8 @@ from fer_bench.cluster import task as task_module
 from fer_bench.cluster.task import SIGNAL, CodeChanged, Task, fingerprints, listen
 from fer_bench.library.fingerprint import code_hash
 from fer_bench.runs.jobs import active_jobs, read_jobs
-from fer_bench.runs.plan import Request, make_plans
+from fer_bench.runs.plan import make_plans
+from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.store import Store
 

@@ -14,7 +14,7 @@ from fer_bench.cluster.options import Cluster, parse_cluster
 from fer_bench.cluster.submit import absolute
 from fer_bench.errors import UserError
 from fer_bench.runs.jobs import Job, active_jobs, read_jobs
-from fer_bench.runs.plan import Request
+from fer_bench.runs.request import Request
 from fer_bench.runs.store import Store
 
 
@@ -95,11 +95,12 @@ def test_a_refused_submission_is_one_line_and_forgets_no_failure(place, capsys, 
 def test_paths_are_complete_before_they_travel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one = Request(("ce",), ("clean", "own.yaml"), ("folder:faces", "synthetic"), (0,), Path("cache"), Path("data"),
-                  "r.yaml", weights="w.pth", plugins=(Path("p.py"),), noise_list=Path("n.txt"))
+                  "r.yaml", weights="w.pth", plugins=(Path("p.py"),), noise_list=Path("n.txt"), scores=Path("s.npz"))
     found = absolute(one)
     assert found.protocols == ("clean", str(tmp_path / "own.yaml"))
     assert found.datasets == (f"folder:{tmp_path / 'faces'}", "synthetic") and found.recipe == str(tmp_path / "r.yaml")
     assert found.weights == str(tmp_path / "w.pth") and found.plugins == (tmp_path / "p.py",)
+    assert (found.noise_list, found.scores) == (tmp_path / "n.txt", tmp_path / "s.npz")
     assert absolute(replace(one, weights="imagenet", recipe="quick")).weights == "imagenet"
 
 

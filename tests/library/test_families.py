@@ -7,7 +7,7 @@ from tinyfolder import Place, refused
 
 from fer_bench.errors import UserError
 from fer_bench.registry import methods
-from fer_bench.runs.plan import expand, expand_methods
+from fer_bench.runs.request import expand, expand_methods
 
 FOUND = methods()[0]
 OWN = '''

@@ -10,7 +10,7 @@ from fer_bench.errors import UserError
 from fer_bench.library import source as method_source
 from fer_bench.paths import PACKAGE
 from fer_bench.registry import load_class, method_info, methods, resolve_parameters
-from fer_bench.runs.plan import expand_methods
+from fer_bench.runs.request import expand_methods
 
 FAMILIES = {"baseline", "noise", "imbalance", "fer"}
 PROMISED = {

@@ -8,7 +8,8 @@ from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import load_protocol, load_recipe, protocol_names, recipe_names
 
 SHIPPED = {"clean", "noise10", "noise20", "noise30", "noise40", "noise50", "imb20", "imb50", "imb100", "imb150",
-           "noise30-imb50", "asym30", "eac-noise10", "eac-noise20", "eac-noise30", "fer2013-labels"}
+           "noise30-imb50", "asym30", "eac-noise10", "eac-noise20", "eac-noise30", "fer2013-labels", "idn20", "idn30",
+           "idn40", "one-annotator", "clean-val", "noise30-val"}
 
 
 def written(tmp_path, text: str, name: str = "mine.yaml") -> str:
@@ -61,6 +62,8 @@ BAD = {
     "no confusion": ("title: t\nnoise: {kind: confusion, rate: 0.1}", "needs 'confusion'"),
     "no file": ("title: t\nnoise: {kind: list}", "needs 'file'"),
     "no column": ("title: t\nnoise: {kind: column}", "needs 'column'"),
+    "instance noise without a rate": ("title: t\nnoise: {kind: instance}", "needs 'rate'"),
+    "an annotator with a rate": ("title: t\nnoise: {kind: annotator, rate: 0.1}", "takes no 'rate'"),
     "a rate too many": ("title: t\nnoise: {kind: column, column: x, rate: 0.1}", "takes no 'rate'"),
     "a seed too many": ("title: t\nnoise: {kind: column, column: x, seed: 1}", "takes no 'seed'"),
     "a base too many": ("title: t\nnoise: {kind: symmetric, rate: 0.1, base: 0}", "takes no 'base'"),

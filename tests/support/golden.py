@@ -25,6 +25,7 @@ from fer_bench.engine.metrics import evaluate
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.prepare import prepare
 from fer_bench.protocols.protocol import Augment, load_protocol
+from fer_bench.protocols.scores import Scores
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 # Of |found - kept| against 1 + |kept|, by the kind of case. With the instructions of AVX2 or SSE4.1 in the place of
@@ -81,6 +82,18 @@ def label_numbers() -> Numbers:
             yield f"labels of {name}, seed {seed}", faces.given.astype(float).tolist()
 
 
+def other_label_numbers() -> Numbers:
+    """The labels of instance-dependent noise and of one annotator, from made scores and votes."""
+    rng, names = np.random.default_rng(7), ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+    labels, ids = np.arange(300) % 7, tuple(f"face{i}" for i in range(300))
+    split = Split(np.zeros((300, 8, 8), np.uint8), labels, ids, rng.integers(0, 5, (300, 7)).astype(np.float32))
+    pack = make_pack("made", names, {"train": split, "test": split})
+    scores = Scores(pack.fingerprint, names, ids, rng.dirichlet(np.ones(7), 300).astype(np.float16))
+    for name in ("idn20", "idn40", "one-annotator"):
+        given = prepare(pack, load_protocol(name), 1, scores=scores).train.given
+        yield f"labels of {name}", given.astype(float).tolist()
+
+
 def metric_numbers() -> Numbers:
     """Metrics of fixed logits."""
     rng = np.random.default_rng(6)
@@ -94,7 +107,8 @@ def cases() -> dict[str, Callable[[], Numbers]]:
     found = {f"methods/{name}": partial(method_numbers, *case) for name, case in CASES.items()}
     plain = CASES["ce"]
     found |= {f"engine/{name}": partial(method_numbers, *plain, **changes) for name, changes in ENGINE.items()}
-    return found | {"engine/labels": label_numbers, "engine/metrics": metric_numbers}
+    return found | {"engine/labels": label_numbers, "engine/other-labels": other_label_numbers,
+                    "engine/metrics": metric_numbers}
 
 
 def versions(case: str) -> dict[str, int]:

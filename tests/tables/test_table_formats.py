@@ -122,6 +122,15 @@ def test_csv_reads_back_as_the_numbers() -> None:
     assert frame.loc[frame.method == "ce", "p"].isna().all()
 
 
+def test_csv_says_which_epoch_each_number_is_of() -> None:
+    held = protocol("clean-val", validation=0.1)
+    records = runs("ce", [0.7], dataset="rafdb") + runs("ce", [0.7], val=0.6, content=held, dataset="rafdb")
+    frame = pd.read_csv(io.StringIO(render(make_table(records, "comparison", published=True), "csv")))
+    ours = frame[frame.source.isna()]
+    assert dict(zip(ours["protocol"], ours["select"], strict=True)) == {"clean": "last", "clean-val": "val"}
+    assert frame[frame.source.notna()]["select"].isna().all()
+
+
 def hostile() -> Table:
     """Two header levels, published rows, and every character that LaTeX minds."""
     values: dict[str, Any] = {"overalls": [0.7, 0.8], "dataset": "rafdb"}

@@ -37,6 +37,58 @@ def test_noise_layout_sorts_rates_by_content_not_by_name() -> None:
     assert table.sections[0].rows[0].cells[2].protocol == "my-own-name"  # type: ignore[union-attr]
 
 
+def other_noise(name: str, kind: str, **keys: Any) -> dict[str, Any]:
+    return protocol(name) | {"noise": {"kind": kind, "rate": None, "file": None, "column": None, **keys}}
+
+
+OTHERS = [
+    other_noise("fer2013-labels", "column", column="fer2013"),
+    other_noise("one-annotator", "annotator"),
+    *(other_noise(f"idn{rate}", "instance", rate=rate / 100, scores="sha256:00") for rate in (40, 20, 30)),
+    other_noise("asym30", "confusion", rate=0.3, confusion={"fear": "surprise"}),
+    *(other_noise(f"eac-noise{rate}", "list", file=f"sha256:{rate}") for rate in (20, 10, 30)),
+]
+
+
+def test_the_noise_layout_has_a_column_for_every_noise() -> None:
+    contents = [*OTHERS, noise(0.5), protocol(), noise(0.1), noise(0.2)]
+    table = make_table([r for content in contents for r in runs("ce", [0.7], content=content)], "noise")
+    assert [column.group for column in table.columns[::2]] == [
+        *("clean", "10 %", "20 %", "50 %", "eac-noise10", "eac-noise20", "eac-noise30", "asym 30 %"),
+        *("IDN 20 %", "IDN 30 %", "IDN 40 %", "one annotator", "fer2013"),
+    ]
+    assert len(table.sections) == 1 and all(table.sections[0].rows[0].cells)
+    for content in OTHERS:
+        alone = make_table(runs("ce", [0.7], content=content), "noise")
+        assert [cell.protocol for cell in alone.sections[0].rows[0].cells if cell] == [content["name"]] * 2
+
+
+def test_wrong_labels_that_no_seed_draws_are_said() -> None:
+    records = [r for content in (noise(0.3), *OTHERS) for r in runs("ce", [0.7, 0.8], content=content)]
+    notes = " ".join(make_table(records, "noise").footnotes)
+    names = "eac-noise10, eac-noise20, eac-noise30, fer2013-labels, idn20, idn30, idn40"
+    assert f"The wrong labels of {names} are the same for every seed" in notes and "IDN: instance-dependent" in notes
+    assert "the same for every seed" not in " ".join(make_table(records[:2], "noise").footnotes)
+    assert "IDN" in " ".join(make_table(records, "comparison").footnotes)
+
+
+def test_two_noises_of_one_column_are_told_apart_by_protocol() -> None:
+    other = other_noise("mine", "confusion", rate=0.3, confusion={"fear": "anger"})
+    records = [r for content in (OTHERS[5], other) for r in runs("ce", [0.7], content=content)]
+    with pytest.raises(UserError, match="asym30 and mine share the column 'asym 30 %': choose one with --protocol"):
+        make_table(records, "noise")
+
+
+def test_noise_that_only_one_dataset_has_is_not_missed_on_another() -> None:
+    records = runs("ce", [0.7], dataset="rafdb") + runs("ce", [0.7], content=noise(0.3), dataset="rafdb")
+    records += [r for content in OTHERS for r in runs("ce", [0.7], content=content, dataset="ferplus7")]
+    missing = {(gap.dataset, gap.protocol) for gap in make_table(records, "noise").missing}
+    assert missing == {("rafdb", "asym30"), ("ferplus7", "clean"), ("ferplus7", "noise30")}
+    records += runs("nla", [0.7], dataset="ferplus7")
+    missing = {(gap.label, gap.protocol) for gap in make_table(records, "noise").missing if gap.dataset == "ferplus7"}
+    assert {("nla", content["name"]) for content in OTHERS} <= missing, "within its own dataset it is"
+
+
 def test_imbalance_layout() -> None:
     contents = [imbalance(150), imbalance(20), protocol(), imbalance(50), imbalance(20, "step")]
     contents = [content | {"name": f"p{place}"} for place, content in enumerate(contents)]
@@ -84,6 +136,21 @@ def test_select_best_and_val_take_other_epochs() -> None:
     assert means == {"last": [0.80, 0.70], "best": [0.83, 0.73], "val": [0.81, 0.71]}
     note = make_table(records, "comparison", select="best").footnotes[0]
     assert "best = picked on the test set, as most papers do" in note
+
+
+def test_tables_take_the_validation_selected_epoch_where_there_is_one_and_say_so() -> None:
+    held = noise(0.3, validation=0.1) | {"name": "noise30-val"}
+    chosen = runs("ce", [0.83, 0.85], val=0.81, best=0.9, content=held)
+    table = make_table(chosen, "comparison")
+    cell = table.sections[0].rows[0].cells[0]
+    assert cell is not None and (round(cell.value, 6), cell.epoch) == (0.81, "val")
+    assert "at the epoch that is best on the held-out validation set;" in table.footnotes[0]
+    mixed = make_table([*chosen, *runs("ce", [0.7, 0.7], best=0.9, content=noise(0.3))], "noise")
+    assert [round(section.rows[0].cells[0].value, 6) for section in mixed.sections] == [0.7, 0.81]  # type: ignore
+    assert "at the last epoch, but of noise30-val at the epoch that is best on the held-out" in mixed.footnotes[0]
+    last = make_table(chosen, "comparison", select="last")
+    assert last.footnotes[0].startswith("Test accuracy in percent at the last epoch;")
+    assert round(last.sections[0].rows[0].cells[0].value, 6) == 0.84  # type: ignore[union-attr]
 
 
 def test_select_val_without_a_validation_set_names_the_key() -> None:

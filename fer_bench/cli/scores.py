@@ -1,0 +1,39 @@
+"""The command that makes a score table, which instance-dependent noise is read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fer_bench.cli.options import CACHE, RESULTS, WORK, Cache, PackSize, Root, Work, check_device, say
+from fer_bench.errors import UserError
+
+app = typer.Typer()
+
+
+@app.command(epilog="Examples:\n\nrun_bench.py scores --dataset ferplus7 --data-root data/ferplus\n\n"
+                    "run_bench.py scores --dataset rafdb --data-root ~/data/RAF-DB --weights resnet18_msceleb.pth")
+def scores(
+    dataset: Annotated[str, typer.Option("--dataset", help="The dataset, one at a time.")],
+    data_root: Root = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
+    weights: Annotated[str, typer.Option(help="Checkpoint of the backbone, 'imagenet' or 'none'.")] = "none",
+    out: Annotated[Path | None, typer.Option(help="Write the table to this file instead of the cache.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    work: Work = WORK,
+    cache: Cache = CACHE,
+    pack_size: PackSize = None,
+) -> None:
+    """Train five reference networks and keep what each thinks of the faces it did not see (for idn20 to idn40)."""
+    from fer_bench.cli import commands
+    from fer_bench.runs.reference import reference_request
+    from fer_bench.runs.settings import Settings
+    from fer_bench.runs.store import Store
+
+    if "," in dataset:
+        raise UserError(f"scores makes the table of one dataset at a time, found '{dataset}'")
+    check_device(device)
+    request = reference_request(dataset, cache, data_root, recipe, weights, pack_size)
+    commands.scores(request, Settings(Store(RESULTS, work), device), out, say)
