@@ -130,6 +130,12 @@ class Method(nn.Module):
         """Groups for the optimiser, each with its own ``lr``; the harness multiplies them by the schedule."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
 
+    def classifiers(self) -> list[nn.Module]:
+        """Those for which a recipe may have a rate of its own (``head_lr``): the networks' heads; a method that has
+        others names them here, too."""
+        networks: list[Any] = [module for module in self.modules() if hasattr(module, "trunk")]
+        return [network.head for network in networks]
+
     def restarts(self) -> tuple[int, ...]:
         """Epochs after the first, ascending, with which a new stage begins: the optimiser forgets its moments, and the
         recipe's schedule runs from its start to its end once more, over the epochs of that stage."""

@@ -59,6 +59,9 @@ class AdaDF(Method):
         mean = (aux_alpha + main_alpha) / 2
         return aux_alpha * self.net.head(aux), main_alpha * self.main_head(main), mean
 
+    def classifiers(self) -> list[nn.Module]:
+        return [*super().classifiers(), self.main_head]
+
     def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
         if int(clock.epoch) == 0:
             return

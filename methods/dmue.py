@@ -62,6 +62,9 @@ class DMUE(Method):
         self.neck.bias.requires_grad_(False)  # as in the code: features keep no offset before the bias-free head
         self.scorer = nn.Sequential(nn.Linear(2 * self.classes, self.classes), nn.PReLU(), nn.Linear(self.classes, 1))
 
+    def classifiers(self) -> list[nn.Module]:
+        return [*super().classifiers(), *self.branch_heads]
+
     def order(self, clock: Clock, generator: torch.Generator) -> Tensor | None:
         return balanced_order(self.given.cpu(), generator) if self.balanced else None
 

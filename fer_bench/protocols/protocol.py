@@ -7,6 +7,8 @@ plain data: their resolved content, not their file, is part of a run's identity.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +20,7 @@ from fer_bench.paths import builtin_folder
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Milestones = tuple[tuple[Annotated[int, Field(ge=1)], Positive], ...]  # (epoch, share of the first rate from there on)
 
 
 class Model(BaseModel):
@@ -90,11 +93,15 @@ class Recipe(Model):
     batch_size: Annotated[int, Field(ge=1)]
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     lr: Positive
+    head_lr: Positive = 1.0  # the rate of the classifiers, in multiples of lr
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Probability = 0.9  # sgd only
-    schedule: Literal["constant", "exponential", "cosine"]
+    schedule: Literal["constant", "exponential", "cosine", "step"]
     gamma: Positive = 0.9  # exponential: the factor per epoch
+    milestones: Milestones | None = None  # step: [[10, 0.1], [20, 0.01]] divides the rate by ten twice
+    head_milestones: Milestones | None = None  # step: those of the classifiers, where they have their own
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    clip_grad_norm: Positive | None = None  # the norm of a step's whole gradient that it is scaled down to
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     threads: Annotated[int, Field(ge=1)] = 1  # on a CPU; sums over more threads round otherwise
     fast: bool = False  # allow algorithms that do not repeat bit for bit, and compiled losses
@@ -109,9 +116,25 @@ class Recipe(Model):
             raise ValueError(f"colour {self.colour} needs {channels} number(s) in 'mean' and 'std'")
         return self
 
+    @model_validator(mode="after")
+    def _milestones(self) -> Recipe:
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError("schedule step needs 'milestones', as [[10, 0.1], [20, 0.01]], and no other takes them")
+        if self.head_milestones is not None and not self.milestones:
+            raise ValueError("'head_milestones' needs schedule step")
+        for stones in (self.milestones or (), self.head_milestones or ()):
+            if any(one >= other for (one, _), (other, _) in pairwise(stones)):
+                raise ValueError(f"milestones at epochs {[epoch for epoch, _ in stones]}: expected ascending epochs")
+        return self
+
 
 M = TypeVar("M", Protocol, Recipe)
 DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}  # else "paper"
+
+
+def default_recipe(dataset: str, track: str) -> str:
+    """The name of the recipe where none is asked for. Track `paper` has the sources' networks and sizes everywhere."""
+    return DEFAULT_RECIPES.get(dataset, "paper") if track == "fair" else "paper"
 
 
 def protocol_names() -> list[str]:
@@ -130,9 +153,15 @@ def load_protocol(name: str) -> Protocol:
 
 
 def load_recipe(name: str, overrides: dict[str, str] | None = None, base: dict[str, Any] | None = None) -> Recipe:
-    """A recipe by name or path; ``base`` (a method's paper recipe), then ``--set-recipe`` strings on top of it."""
+    """A recipe by name or path; ``base`` (a method's paper recipe), then ``--set-recipe`` strings on top of it.
+
+    A schedule of the user's own comes without the milestones of the one that it replaces.
+    """
     folder = builtin_folder("protocols") / "recipes"
-    changes = {**(base or {}), **{k: _value(k, v) for k, v in (overrides or {}).items()}}
+    changes = deepcopy(base or {})
+    if "schedule" in (overrides or {}):
+        changes |= dict.fromkeys(("milestones", "head_milestones"))
+    changes |= {k: _value(k, v) for k, v in (overrides or {}).items()}
     return _load(Recipe, "recipe", name, recipe_names(), folder, changes)
 
 
@@ -188,7 +217,9 @@ def _assign(data: dict[str, Any], key: str, value: Any) -> None:
 def _first(model: type[BaseModel], error: ValidationError) -> str:
     """One line for the first of pydantic's complaints, with the near match for an unknown key."""
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "content"
+    if not problem["loc"]:  # what concerns several keys
+        return str(problem["msg"]).removeprefix("Value error, ")
+    where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{where}': {near(str(problem['loc'][-1]), _fields(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":

@@ -17,7 +17,7 @@ from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.prepare import Prepared, prepare
-from fer_bench.protocols.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_protocol, load_recipe, protocol_names
+from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_protocol, load_recipe, protocol_names
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 
 
@@ -135,7 +135,7 @@ def general_protocols() -> list[str]:
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     """The recipe of a method on a dataset: the same for all methods, unless --track paper."""
-    name = request.recipe or DEFAULT_RECIPES.get(dataset, "paper")
+    name = request.recipe or default_recipe(dataset, request.track)
     base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
     return load_recipe(name, request.recipe_settings, base)
 

@@ -15,7 +15,10 @@ from fer_bench.errors import UserError
 
 # Keys that came after the first records, with the value that says what was done before them. With that value they are
 # no part of the hash: so an option can be added, and every id stays. Defaults of recipes never change; raise a version.
-LATER: dict[tuple[str, str], Any] = {("recipe", "threads"): 1}
+LATER: dict[tuple[str, str], Any] = {
+    ("recipe", "threads"): 1, ("recipe", "head_lr"): 1.0, ("recipe", "milestones"): None,
+    ("recipe", "head_milestones"): None, ("recipe", "clip_grad_norm"): None,
+}
 
 
 @dataclass(frozen=True)
