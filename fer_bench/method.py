@@ -110,7 +110,12 @@ class Method(nn.Module):
     them from the source without running it.
     """
 
-    paper_recipe: ClassVar[dict[str, Any]] = {}  # recipe keys of the method's paper, used with --track paper only
+    # How its authors train it, literals all, for --track paper alone: keys of the recipe, hyper-parameters that are not
+    # the defaults, and where each of them stands ("file:line", or "ours: why"); several keys may share a source. The
+    # further sources "code" (what the files are of), "weights" and "left out" (what no key can say) are for people.
+    paper_recipe: ClassVar[dict[str, Any]] = {}
+    paper_parameters: ClassVar[dict[str, Any]] = {}
+    paper_sources: ClassVar[dict[str, str]] = {}
     not_capturable: ClassVar[str] = ""  # why a step of it cannot be replayed as a CUDA graph, if it cannot
 
     def __init__(self, context: Context) -> None:

@@ -59,7 +59,8 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     infos = [method_info(name, request.plugins) for name in request.methods]
     for problem in methods(request.plugins)[1]:
         say(problem)
-    parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
+    parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings), request.track)
+                  for info in infos}
     protocols = [load_protocol(name) for name in request.protocols]
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
@@ -78,7 +79,8 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     dataset={"name": pack.name, "fingerprint": pack.fingerprint, "classes": list(pack.classes)},
                     recipe=recipe.model_dump(mode="json", exclude={"title"}), weights=weights, track=request.track,
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
-                plans.append(Plan(spec, label(info, parameters[info.name]), info, protocol, recipe, dataset, request))
+                name = label(info, parameters[info.name], request.track)
+                plans.append(Plan(spec, name, info, protocol, recipe, dataset, request))
     return plans
 
 
@@ -149,9 +151,9 @@ def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, 
     return {name: text for name, text in settings.items() if name in info.parameters}
 
 
-def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
-    """The method's name, and its hyper-parameters where they are not the defaults: "nla jsd=sum"."""
-    changed = [f"{k}={v}" for k, v in parameters.items() if v != info.parameters[k].default]
+def label(info: MethodInfo, parameters: dict[str, Any], track: str) -> str:
+    """The method's name, and its hyper-parameters where they are not the track's defaults: "nla jsd=sum"."""
+    changed = [f"{k}={v}" for k, v in parameters.items() if v != info.defaults(track)[k]]
     return " ".join([info.name, *changed])
 
 

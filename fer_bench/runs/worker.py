@@ -193,6 +193,8 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
                 raise ClaimLost
             yield
     parts["cost"]["pack"] = settings.pack
+    if (epochs := plan.method.made_for(plan.request.track)) > plan.recipe.epochs:
+        parts["shortened"] = {"from_epochs": epochs, "to_epochs": plan.recipe.epochs}
     return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content, **parts,
             "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}
 

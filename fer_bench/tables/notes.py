@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
-from fer_bench.tables.model import Missing, Section
+from fer_bench.tables.model import Missing, Record, Section
 from fer_bench.tables.stats import ALPHA
 
 EPOCHS = {
@@ -45,6 +46,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     notes += _column_notes(grid)
     if any(row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
+    notes += shortened(grid.records())
     if None in cells:
         notes.append("--: not run, or the test set has no face of that class.")
     if missing:
@@ -52,6 +54,22 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     if any(section.published for section in sections):
         notes.append("Published numbers have other networks, noise draws and choices of epoch: context only.")
     return notes
+
+
+def shortened(records: Iterable[Record]) -> list[str]:
+    """Which rows' schedules had fewer epochs than they are made for: by the methods' declarations, which serve earlier
+    records, too."""
+    known, found = methods()[0], dict[str, set[float]]()
+    for record in records:
+        spec = record["spec"]
+        info, epochs = known.get(spec["method"]["name"]), spec["recipe"]["epochs"]
+        if info and (made_for := info.made_for(spec["track"])) > epochs:
+            found.setdefault(record["label"], set()).add(made_for / epochs)
+    if not found:
+        return []
+    parts = [f"{label} {' or '.join(f'{n:.2g}' for n in sorted(times))}-fold" for label, times in sorted(found.items())]
+    return [f"Schedule shortened: {', '.join(parts)}. A method's own schedule (warm-up, ramps, turning points; on "
+            "track paper the learning rate, too) is made for so many times the epochs."]
 
 
 def _spread(counts: Sequence[int]) -> str:

@@ -48,6 +48,8 @@ COMPARISON = """\
 - best − last: what picking the epoch on the test set would add to overall accuracy.
 - Gain: overall accuracy minus that of ce, over the seeds that both have; p: paired two-sided \
 sign-flip test, Holm over methods; n seeds cannot give less than 2^(1-n).
+- Schedule shortened: nla 5-fold. A method's own schedule (warm-up, ramps, turning points; on track paper the learning \
+rate, too) is made for so many times the epochs.
 - Incomplete: runs missing: 2.
 """
 
