@@ -120,7 +120,12 @@ class Method(nn.Module):
     # that are other there. "first" is what ``batch.images`` shows; another is ``batch.view(name)``, with draws of its
     # own, or with "mirror": True the mirror image of the first, moved alike. A literal.
     views: ClassVar[dict[str, dict[str, Any]]] = {}
-    paper_recipe: ClassVar[dict[str, Any]] = {}  # recipe keys of the method's paper, used with --track paper only
+    # How its authors train it, literals all, for --track paper alone: keys of the recipe, hyper-parameters that are not
+    # the defaults, and where each of them stands ("file:line", or "ours: why"); several keys may share a source. The
+    # further sources "code" (what the files are of), "weights" and "left out" (what no key can say) are for people.
+    paper_recipe: ClassVar[dict[str, Any]] = {}
+    paper_parameters: ClassVar[dict[str, Any]] = {}
+    paper_sources: ClassVar[dict[str, str]] = {}
     not_capturable: ClassVar[str] = ""  # why a step of it cannot be replayed as a CUDA graph, if it cannot
 
     def __init__(self, context: Context) -> None:
@@ -139,6 +144,12 @@ class Method(nn.Module):
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """Groups for the optimiser, each with its own ``lr``; the harness multiplies them by the schedule."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]
+
+    def classifiers(self) -> list[nn.Module]:
+        """Those for which a recipe may have a rate of its own (``head_lr``): the networks' heads; a method that has
+        others names them here, too."""
+        networks: list[Any] = [module for module in self.modules() if hasattr(module, "trunk")]
+        return [network.head for network in networks]
 
     def restarts(self) -> tuple[int, ...]:
         """Epochs after the first, ascending, with which a new stage begins: the optimiser forgets its moments, and the

@@ -8,8 +8,8 @@ are ramps around `turn` of the epochs (3 of 75). Gradients flow into target and 
 
 Differences from taylor-xy0827/Ada-DF at 1f033a5, model.py:17-52, train.py:142-216: its fall-back row sums to .4 +
 threshold (utils.py:74), here to 1; its D comes from augmented faces, here from plain ones; it freezes stem and stage 1,
-since they come from face weights: `freeze=true`. In both the main branch begins as a copy of the other, classifier
-included.
+since they come from face weights: `freeze=true`, as on track `paper`. In both the main branch begins as a copy of the
+other, classifier included.
 """
 
 import copy
@@ -24,14 +24,24 @@ from fer_bench.parts.ramps import ramp_down, ramp_up
 from fer_bench.registry import register
 
 
-@register("ada-df", paper="Liu et al., ICASSP 2023", year=2023, family="fer", needs=("sweeps",), passes=1.6)
+@register("ada-df", paper="Liu et al., ICASSP 2023", year=2023, family="fer", needs=("sweeps",), passes=1.6,
+          schedule_epochs=75)
 class AdaDF(Method):
     given: Tensor  # int64 [N], the given labels
     distributions: Tensor  # float32 [C, C], D
     fallback: Tensor  # float32 [C, C]
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 64, "lr": 1e-3, "epochs": 75, "optimiser": "adam", "weight_decay": 0.0,
-        "schedule": "exponential", "gamma": 0.9}
+        "optimiser": "adam", "lr": 1e-3, "weight_decay": 0.0, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 64, "epochs": 75, "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_parameters: ClassVar[dict[str, Any]] = {"freeze": True}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "taylor-xy0827/Ada-DF at 1f033a5", "optimiser": "train.py:93", "lr": "train.py:20",
+        "weight_decay": "train.py:93: none", "schedule, gamma": "train.py:32,95", "batch_size": "train.py:19",
+        "epochs": "train.py:18", "flip": "dataset.py:164", "erase, erase_scale": "dataset.py:167",
+        "colour": "dataset.py:72: RAF-DB's own", "mean, std": "dataset.py:158-159", "freeze": "model.py:22-24",
+        "weights": "resnet18_msceleb.pth (model.py:18-19)",
+        "left out": "RandAugment, three operations of strength 5 (dataset.py:163)"}
 
     def __init__(
         self, context: Context, *, threshold: float = 0.7, turn: float = 0.04, margin: float = 0.07, top: float = 0.7,
@@ -58,6 +68,9 @@ class AdaDF(Method):
         aux_alpha, main_alpha = torch.sigmoid(self.aux_alpha(aux)), torch.sigmoid(self.main_alpha(main))
         mean = (aux_alpha + main_alpha) / 2
         return aux_alpha * self.net.head(aux), main_alpha * self.main_head(main), mean
+
+    def classifiers(self) -> list[nn.Module]:
+        return [*super().classifiers(), self.main_head]
 
     def begin_epoch(self, clock: Clock, sweep: Sweep) -> None:
         if int(clock.epoch) == 0:

@@ -19,7 +19,7 @@ from fer_bench.registry import register
 
 
 @register("co-teaching", paper="Han et al., NeurIPS 2018", year=2018, family="noise",
-          needs=("2 networks", "noise rate"), passes=2)
+          needs=("2 networks", "noise rate"), passes=2, schedule_epochs=60)
 class CoTeaching(Method):
     def __init__(
         self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2, ramp: float = 0.16666666666666666

@@ -5,7 +5,6 @@ after each batch c_j moves by alpha (.5) times the sum of its faces' A (f - c) o
 per feature, comes from a two-way softmax of a context network on the maps (widths 7D, D, 64, as 3584, 512, 64 there);
 `center-loss` has A = 1: the baseline of DACL, with its lam and alpha (workspace.py), not those of Wen et al.
 amirhfarzaneh/dacl at c41e9e8, first weights of the context network included; there centres begin at random, here at 0.
-It divides lr by ten every 20 epochs (main.py); the paper recipe falls as fast, smoothly (.891).
 """
 
 from typing import Any, ClassVar
@@ -24,8 +23,17 @@ from fer_bench.registry import register
 class DACL(Method):
     centres: Tensor  # float32 [C, D]
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 64, "lr": 0.01, "epochs": 60, "optimiser": "sgd", "momentum": 0.9, "weight_decay": 5e-4,
-        "schedule": "exponential", "gamma": 0.891}
+        "optimiser": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "step",
+        "milestones": ((20, 0.1), (40, 0.01)), "batch_size": 64, "epochs": 60, "augment": {"flip": 0.5, "shift": 16},
+        "colour": "rgb", "mean": (0.5752, 0.4495, 0.4012), "std": (0.2086, 0.1911, 0.1827)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "amirhfarzaneh/dacl at c41e9e8", "optimiser": "main.py:116-118", "lr": "workspace.py:20",
+        "momentum": "workspace.py:21", "weight_decay": "workspace.py:22", "schedule, milestones": "main.py:122",
+        "batch_size": "workspace.py:23; the paper is said to have 128", "epochs": "workspace.py:24",
+        "flip": "main.py:67", "shift": "ours: for one of the five crops of 224 from 256 px (main.py:65-66)",
+        "colour": "main.py:62: ImageFolder", "mean, std": "main.py:59-60",
+        "weights": "MS-Celeb (workspace.py:25, README.md:29)",
+        "left out": "the central 224 of 256 px in the test (main.py:82-83); here the whole face"}
 
     def __init__(
         self, context: Context, *, lam: float = 0.01, alpha: float = 0.5, attention: bool = True

@@ -31,7 +31,7 @@ from fer_bench.registry import register
 
 
 @register("dividemix", paper="Li et al., ICLR 2020", year=2020, family="noise",
-          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=8)
+          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=8, schedule_epochs=60)
 class DivideMix(Method):
     given: Tensor  # int64 [N], the given labels
     clean: Tensor  # float32 [N, 2], the chance that a label is right, by each network

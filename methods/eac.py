@@ -25,7 +25,16 @@ class EAC(Method):
     views: ClassVar[dict[str, dict[str, Any]]] = {
         "first": {"erase": 0.5, "erase_scale": (0.02, 0.25)},
         "mirrored": {"erase": 0.5, "erase_scale": (0.02, 0.25), "mirror": True}}
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 2e-4, "epochs": 60}  # lr: for ResNet-18
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "optimiser": "adam", "lr": 2e-4, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 32, "epochs": 60, "augment": {"noise": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "zyh-uaiaaaa/Erasing-Attention-Consistency at 61efdfd, src/", "optimiser, weight_decay": "main.py:168",
+        "lr": "README.md:62, for ResNet-18; main.py:168 has 1e-4 for ResNet-50", "schedule, gamma": "main.py:169",
+        "batch_size": "main.py:31", "epochs": "main.py:36", "noise": "dataset.py:54-56; no flip of the first view",
+        "erase, erase_scale": "main.py:134", "colour": "dataset.py:46", "mean, std": "main.py:132-133",
+        "weights": "resnet18_msceleb.pth for ResNet-18 (README.md:62)"}
 
     def __init__(
         self, context: Context, *, lam: float = 5.0, view: Literal["independent", "mirror"] = "independent"

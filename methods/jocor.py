@@ -17,7 +17,7 @@ from fer_bench.registry import register
 
 
 @register("jocor", paper="Wei et al., CVPR 2020", year=2020, family="noise", needs=("2 networks", "noise rate"),
-          passes=2)
+          passes=2, schedule_epochs=60)
 class JoCoR(Method):
     def __init__(
         self, context: Context, *, oracle_rate: bool = True, forget_rate: float = 0.2,

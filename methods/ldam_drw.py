@@ -29,7 +29,7 @@ class CosineHead(nn.Module):
         return self.scale * F.linear(F.normalize(features), F.normalize(self.weight))
 
 
-@register("ldam-drw", paper="Cao et al., NeurIPS 2019", year=2019, family="imbalance")
+@register("ldam-drw", paper="Cao et al., NeurIPS 2019", year=2019, family="imbalance", schedule_epochs=200)
 class LDAM(Method):
     margins: Tensor  # float32 [C]
     weights: Tensor  # float32 [C]

@@ -31,7 +31,7 @@ from fer_bench.registry import register
 
 
 @register("man", paper="Zhang et al., Pattern Recognition Letters 164, 2022", year=2022, family="fer",
-          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4,
+          needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4, schedule_epochs=100,
           history=("the strong view is its own, with RandAugment",))
 class MAN(Method):
     views: ClassVar[dict[str, dict[str, Any]]] = {"strong": {
@@ -40,8 +40,15 @@ class MAN(Method):
     given: Tensor  # int64 [N], the given labels
     right: Tensor  # int64 [N], how many of the two networks predict the given label; 2 during the warm-up
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 128, "lr": 1e-3, "epochs": 100, "optimiser": "adam", "weight_decay": 1e-4,
-        "schedule": "exponential", "gamma": 0.9}
+        "optimiser": "adam", "lr": 1e-3, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 128, "epochs": 100, "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "zzzzzzyang/MAN at df07e3f", "optimiser, weight_decay": "main.py:283",
+        "lr": "main.py:283: Adam's default, since --lr is not used", "schedule, gamma": "main.py:337",
+        "batch_size": "main.py:32", "epochs": "main.py:33", "flip": "main.py:288", "erase, erase_scale": "main.py:298",
+        "colour": "dataset.py:49", "mean, std": "main.py:296-297", "weights": "resnet18_msceleb.pth (main.py:31)",
+        "left out": "of the weak view: colour jitter, moves and zooms for half of the faces (main.py:289-292)"}
 
     def __init__(
         self, context: Context, *, warmup: float = 0.1, ambiguous: float = 0.6, noisy: float = 1.0

@@ -31,23 +31,33 @@ from fer_bench.parts.class_maps import class_maps, maps_apart
 from fer_bench.registry import register
 
 
-@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer", passes=2,
+@register("nla", paper="Lee et al., AAAI 2025", year=2025, family="fer", schedule_epochs=60, passes=2,
           history=("by default the gradient flows through the weight, as in all public code",))
 @register("nla-released", paper="Lee et al., AAAI 2025, official code", year=2025, family="fer", passes=2,
-          preset={"jsd": "sum", "middle": "logits"})
-@register("naw", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "none"},
+          schedule_epochs=60, preset={"jsd": "sum", "middle": "logits"})
+@register("naw", paper="NLA, ablation", year=2025, family="fer", schedule_epochs=60, preset={"regulariser": "none"},
           history=("by default the gradient flows through the weight, as in all public code",))
 @register("jsd", paper="NLA, ablation", year=2025, family="fer", preset={"weighting": "none"}, passes=2)
 @register("naw-l1", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "l1"}, passes=2,
-          history=("by default the gradient flows through the weight, as in all public code",))
+          schedule_epochs=60, history=("by default the gradient flows through the weight, as in all public code",))
 @register("naw-cam", paper="NLA, ablation", year=2025, family="fer", preset={"regulariser": "cam"}, passes=2,
-          history=("by default the gradient flows through the weight, as in all public code",))
+          schedule_epochs=60, history=("by default the gradient flows through the weight, as in all public code",))
 @register("l1", paper="NLA, ablation", year=2025, family="fer", passes=2,
           preset={"regulariser": "l1", "weighting": "none"})
 @register("cam", paper="NLA, ablation", year=2025, family="fer", passes=2,
           preset={"regulariser": "cam", "weighting": "none"})
 class NLA(Method):
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 32, "lr": 1e-4, "epochs": 60}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "optimiser": "adam", "lr": 1e-4, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 32, "epochs": 60,
+        "augment": {"noise": 0.5, "flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.3)},
+        "colour": "rgb", "mean": (0.577, 0.4494, 0.4001), "std": (0.2628, 0.2395, 0.2383)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "jungyu0413/NLA at b86f31f", "optimiser, weight_decay": "main_rafdb.py:115", "lr": "main_rafdb.py:29",
+        "schedule, gamma": "main_rafdb.py:116", "batch_size": "main_rafdb.py:28", "epochs": "main_rafdb.py:32",
+        "noise": "src/dataset.py:71-73", "flip": "main_rafdb.py:84", "erase, erase_scale": "main_rafdb.py:85",
+        "colour": "src/dataset.py:69", "mean, std": "main_rafdb.py:82-83",
+        "weights": "resnet18_msceleb.pth (src/model.py:15-16)"}
 
     def __init__(
         self, context: Context, *,

@@ -9,8 +9,7 @@ a table of 100 bins, here c holds for an epoch; there the mixture is fitted to a
 over the training loader), here to plain ones; there the table is set to its maximum from its arg-max on
 (BetaMixture1D.create_lookup), here c never falls as s rises, also below the lower distribution's mean, where the table
 turns up again: that is ours; there one network begins from face weights and the other from ImageNet's, here both begin
-from the run's. It divides lr by ten at epochs 10 and 20 of 30 (main.py); the paper recipe falls as fast, smoothly
-(.794).
+from the run's.
 """
 
 from typing import Any, ClassVar
@@ -31,9 +30,16 @@ class ReSup(Method):
     given: Tensor  # int64 [N], the given labels
     weight: Tensor  # float32 [N, 2], c of each network
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 96, "lr": 2e-4, "epochs": 30, "optimiser": "adam", "weight_decay": 0.0, "schedule": "exponential",
-        "gamma": 0.794,
-    }
+        "optimiser": "adam", "lr": 2e-4, "weight_decay": 0.0, "schedule": "step", "milestones": ((10, 0.1), (20, 0.01)),
+        "batch_size": 96, "epochs": 30, "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "purpleleaves007/FERDenoise at 0eb4353", "optimiser, lr": "main.py:19",
+        "weight_decay": "main.py:19: none", "schedule, milestones": "main.py:20-21, utils.py:299",
+        "batch_size": "main.py:52", "epochs": "main.py:88", "flip": "main.py:26", "erase, erase_scale": "main.py:33",
+        "colour": "data_loader.py:117", "mean, std": "main.py:31-32",
+        "weights": "resnet18_msceleb.pth for one network, ImageNet's for the other (model.py:15-33)",
+        "left out": "crops from 32 px of padding for a fifth of the faces (main.py:27-29)"}
 
     def __init__(self, context: Context, *, lam: float = 5.0) -> None:
         super().__init__(context)

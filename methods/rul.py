@@ -4,7 +4,8 @@ Two heads on the feature maps give mu and log variance (64 numbers); s_i = mean 
 pi of the batch, m_i = (s_i mu_i + s_pi(i) mu_pi(i)) / (s_i + s_pi(i)): the more uncertain face has the larger share.
 L = .5 CE(fc m, y_i) + .5 CE(fc m, y_pi(i)). fc(mu) predicts. Paper and
 code (zyh-uaiaaaa/Relative-Uncertainty-Learning rul.py:12-51, utils.py:30-44 at 63b73f2): the paper pairs faces of
-different classes, the code any two. The code trains fc with ten times the rate (main.py:77-80): `fc_lr=10`.
+different classes, the code any two. The code trains fc with ten times the rate (main.py:77-80), as the paper recipe
+does; `fc_lr=10` asks for it under any recipe.
 """
 
 from typing import Any, ClassVar
@@ -38,8 +39,17 @@ class MapHead(nn.Module):
 @register("rul", paper="Zhang et al., NeurIPS 2021", year=2021, family="fer")
 class RUL(Method):
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 64, "lr": 2e-4, "epochs": 60, "optimiser": "adam", "weight_decay": 1e-4,
-        "schedule": "exponential", "gamma": 0.9}
+        "optimiser": "adam", "lr": 2e-4, "head_lr": 10.0, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 64, "epochs": 60,
+        "augment": {"noise": 0.25, "flip": 0.25, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "zyh-uaiaaaa/Relative-Uncertainty-Learning at 63b73f2, src/",
+        "optimiser, lr, weight_decay": "main.py:77-79", "head_lr": "main.py:79: fc has .002",
+        "schedule, gamma": "main.py:80", "batch_size": "main.py:28", "epochs": "main.py:29",
+        "noise, flip": "dataset.py:27,47-49: one of the two, each for a quarter of the faces; apart here",
+        "erase, erase_scale": "main.py:46", "colour": "dataset.py:43", "mean, std": "main.py:44-45",
+        "weights": "resnet18_msceleb.pth (main.py:25)"}
 
     def __init__(self, context: Context, *, dim: int = 64, dropout: float = 0.4, fc_lr: float = 1.0) -> None:
         super().__init__(context)

@@ -20,10 +20,22 @@ from fer_bench.method import Batch, Clock, Context, Method
 from fer_bench.registry import register
 
 
-@register("scn", paper="Wang et al., CVPR 2020", year=2020, family="fer", needs=("per-sample state",))
+@register("scn", paper="Wang et al., CVPR 2020", year=2020, family="fer", needs=("per-sample state",),
+          schedule_epochs=70)
 class SCN(Method):
     labels: Tensor  # int64 [N]; what SCN believes: the given labels at first
-    paper_recipe: ClassVar[dict[str, Any]] = {"batch_size": 64, "lr": 1e-3, "epochs": 70}
+    paper_recipe: ClassVar[dict[str, Any]] = {
+        "optimiser": "adam", "lr": 1e-3, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 64, "epochs": 70,
+        "augment": {"noise": 0.25, "flip": 0.25, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "kaiwang960112/Self-Cure-Network at 9f4c3ad, src/", "optimiser, weight_decay": "train.py:194",
+        "lr": "train.py:194: Adam's default, since --lr is for sgd", "schedule, gamma": "train.py:202",
+        "batch_size": "train.py:26", "epochs": "train.py:31",
+        "noise, flip": "train.py:60,72-74: one of the two, each for a quarter of the faces; apart here",
+        "erase, erase_scale": "train.py:166", "colour": "train.py:68", "mean, std": "train.py:164-165",
+        "weights": "ImageNet (train.py:135-136), whatever --pretrained names (l.141-158)"}
 
     def __init__(
         self,

@@ -26,10 +26,20 @@ from fer_bench.parts.teacher import decay_over, follow, make_teacher
 from fer_bench.registry import register
 
 
-@register("soft", paper="Lukov et al., ECCV 2022", year=2022, family="fer", needs=("2 networks",), passes=2)
+@register("soft", paper="Lukov et al., ECCV 2022", year=2022, family="fer", needs=("2 networks",), passes=2,
+          schedule_epochs=80)
 class SOFT(Method):
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 64, "lr": 1e-4, "epochs": 80, "optimiser": "adam", "weight_decay": 0.0, "schedule": "constant"}
+        "optimiser": "adam", "lr": 1e-4, "weight_decay": 0.0, "schedule": "constant", "batch_size": 64, "epochs": 80,
+        "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "toharl/soft at e588289", "optimiser": "main_fer.py:119-120, mean_teacher/cli.py:101",
+        "lr, batch_size, epochs": "bash_exp/run_exp.sh:3", "weight_decay": "mean_teacher/cli.py:62: none",
+        "schedule": "main_fer.py:563-576, mean_teacher/cli.py:52-57", "flip": "mean_teacher/datasets.py:14",
+        "erase, erase_scale": "mean_teacher/datasets.py:22", "colour": "main_fer.py:306",
+        "mean, std": "mean_teacher/datasets.py:20-21", "weights": "MS-Celeb (bash_exp/run_exp.sh:3)",
+        "left out": "DAN's turns and crops for a fifth of the faces (mean_teacher/datasets.py:15-18)"}
 
     def __init__(
         self, context: Context, *, epsilon: float = 0.3, weight: float = 10.0, ramp: float = 0.0625,

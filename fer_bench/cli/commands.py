@@ -214,3 +214,14 @@ def methods_in_markdown(plugins: tuple[Path, ...], results: Path, say: Say) -> s
     from fer_bench.tables.published import read_published
 
     return page(list(methods(plugins)[0].values()), read_published(), read_records(results, say))
+
+
+def paper_in_markdown(plugins: tuple[Path, ...], say: Say) -> str:
+    """docs/paper-recipes.md: how each method's source trains it."""
+    from fer_bench.library.methods import methods
+    from fer_bench.report.paper_page import page
+
+    found, problems = methods(plugins)
+    for problem in problems:
+        say(problem)
+    return page(list(found.values()))

@@ -55,10 +55,13 @@ def table(
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"
+                            "run_bench.py list methods --paper\n\n"
                             "run_bench.py list methods --markdown --results results/drawn-faces")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
     markdown: Annotated[bool, typer.Option("--markdown", help="Methods only: as docs/methods.md.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="Methods only: how each source trains it (--track "
+                                                        "paper); with --markdown as docs/paper-recipes.md.")] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
 ) -> None:
@@ -66,12 +69,17 @@ def list_(
     from fer_bench.cli import commands
     from fer_bench.library import listing
 
+    plugins = tuple(plugin or ())
     check_choice("list", what, ("all", *listing.KINDS))
+    for option in ["--markdown"] * markdown + ["--paper"] * paper:
+        check_choice(f"list {option}", what, ("methods",))
     if markdown:
-        check_choice("list --markdown", what, ("methods",))
-        print(commands.methods_in_markdown(tuple(plugin or ()), results, say), end="")
-        return
-    listing.show(what, tuple(plugin or ()), say)
+        print(commands.paper_in_markdown(plugins, say) if paper
+              else commands.methods_in_markdown(plugins, results, say), end="")
+    elif paper:
+        listing.show_paper(plugins, say)
+    else:
+        listing.show(what, plugins, say)
 
 
 @app.command(epilog="Examples:\n\nrun_bench.py status\n\nrun_bench.py status --watch")

@@ -109,7 +109,7 @@ class Trainer:
         """The mean loss of the epoch that was trained, and the learning rate of its last step. Raises NotFinite."""
         losses = self.finite_losses()
         sizes = np.array([self.data.size(step) for step in range(self.data.steps)], dtype=np.float32)
-        last = self.lr_factor((self.begun + 1) * self.data.steps - 1)
+        last, _ = self.lr_factors((self.begun + 1) * self.data.steps - 1)
         return {"loss": float(np.cumsum(losses * sizes)[-1]) / len(self.data),
                 "lr": self.optimiser.param_groups[0]["base_lr"] * last}
 
@@ -121,9 +121,10 @@ class Trainer:
             raise NotFinite(f"the loss is not finite in epoch {self.begun + 1}, step {step + 1} of {self.data.steps}")
         return losses
 
-    def lr_factor(self, step: int) -> float:
-        """What the learning rates are multiplied by at a step of the whole run."""
-        return lr_factor(self.recipe, step, self.data.steps, self.restarts)
+    def lr_factors(self, step: int) -> tuple[float, float]:
+        """What the learning rates are multiplied by at a step of the whole run; the second is for classifiers."""
+        one, other = (lr_factor(self.recipe, step, self.data.steps, self.restarts, head) for head in (False, True))
+        return one, other
 
     def begin(self, epoch: int) -> None:
         """Draw an epoch and let the method look at the faces."""
@@ -141,7 +142,7 @@ class Trainer:
     def advance(self, step: int) -> None:
         """One step of the epoch: write all that changes into its tensors, then run the step as it is run here."""
         size = self.data.size(step)
-        self.seek(step, self.lr_factor(self.data.epoch * self.data.steps + step))
+        self.seek(step, *self.lr_factors(self.data.epoch * self.data.steps + step))
         loss, logged = self.run(size)
         self.losses[step].copy_(loss)
         start = step * self.recipe.batch_size
@@ -149,11 +150,12 @@ class Trainer:
             kept = self.logged.setdefault(name, torch.zeros(len(self.data), device=self.device))
             kept[start : start + size].copy_(values)
 
-    def seek(self, step: int, factor: float) -> None:
-        """Go to a step of the epoch that was drawn, with the learning rates at ``factor`` of their bases."""
+    def seek(self, step: int, factor: float, head: float) -> None:
+        """Go to a step of the epoch that was drawn, with the learning rates at ``factor`` of their bases, those of
+        classifiers at ``head``."""
         count = self.data.epoch * self.data.steps + step
         seed_everything(self.device, "global", self.inputs.seed, count)  # for dropout in backbones; methods use draw
-        set_lr(self.optimiser, factor)
+        set_lr(self.optimiser, factor, head)
         set_clock(self.clock, count)
         self.data.seek(step)
 
@@ -162,15 +164,15 @@ class Trainer:
         back: where a recording is tried."""
         steps, epoch, step = self.data.steps, self.data.epoch, self.data.step
         those = [s for s in range(steps) if self.data.size(s) == size]
-        points = (self.recipe.epochs - 1, those[-1], 0.3), (self.recipe.epochs // 2, those[0], 0.7)
+        points = (self.recipe.epochs - 1, those[-1], (0.3, 0.2)), (self.recipe.epochs // 2, those[0], (0.7, 0.8))
         try:
-            for other, place, factor in points:
+            for other, place, factors in points:
                 self.draw(other)
-                self.seek(place, factor)
+                self.seek(place, *factors)
                 yield
         finally:
             self.draw(epoch)
-            self.seek(step, self.lr_factor(epoch * steps + step))
+            self.seek(step, *self.lr_factors(epoch * steps + step))
 
     def draw(self, epoch: int) -> None:
         """Draw an epoch's order, augmentation and the method's own randomness."""
@@ -191,6 +193,8 @@ class Trainer:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
         with self.phase("optimiser"), torch.no_grad():
+            if self.recipe.clip_grad_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.method.parameters(), self.recipe.clip_grad_norm)
             self.optimiser.step()
             self.method.after_step(self.clock)
         return loss.detach(), batch.logged

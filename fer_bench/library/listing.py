@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from fer_bench.library import paper
 from fer_bench.library.methods import methods
 from fer_bench.library.source import MethodInfo
 from fer_bench.protocols.protocol import drawn_parts, load_protocol, load_recipe, protocol_names, recipe_names
@@ -51,6 +52,22 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
     for problem in problems:
         say(problem)
     return table
+
+
+def show_paper(plugins: tuple[Path, ...], say: Say) -> None:
+    """Print how each method's source trains it, value by value, with where each value stands."""
+    found, problems = methods(plugins)
+    table = _table("track paper", "method", "key", "value", "where it stands")
+    for group in paper.classes(found.values()):
+        info, names = group[0], ", ".join(info.name for info in group)
+        notes = [(word, "", info.paper_sources[key]) for key, word in paper.NOTES.items() if key in info.paper_sources]
+        rows = [(entry.key, entry.value, entry.source) for entry in paper.entries(info)]
+        for number, row in enumerate(rows + notes if rows else ()):
+            table.add_row("" if number else names, *row, end_section=number == len(rows + notes) - 1)
+    Console(width=None if Console().is_terminal else 160).print(table)
+    say(f"by the recipe alone, since no source has one for faces: {', '.join(paper.without(found.values()))}")
+    for problem in problems:
+        say(problem)
 
 
 def protocol_table() -> Table:

@@ -65,9 +65,9 @@ def load_class(info: MethodInfo) -> type:
     return cls
 
 
-def resolve_parameters(info: MethodInfo, overrides: dict[str, str]) -> dict[str, Any]:
-    """Every hyper-parameter of a run: defaults, with ``--set`` strings read as the annotated type."""
-    values = {name: parameter.default for name, parameter in info.parameters.items()}
+def resolve_parameters(info: MethodInfo, overrides: dict[str, str], track: str = "fair") -> dict[str, Any]:
+    """Every hyper-parameter of a run: the track's defaults, with ``--set`` strings read as the annotated type."""
+    values = info.defaults(track)
     for name, text in overrides.items():
         if name not in info.parameters:
             raise UserError(f"method '{info.name}' has no hyper-parameter '{name}': {near(name, info.parameters)}")

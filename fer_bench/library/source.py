@@ -43,6 +43,19 @@ class MethodInfo:
     doc: str = ""
     history: tuple[str, ...] = ()
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    paper_parameters: dict[str, Any] = field(default_factory=dict)
+    paper_sources: dict[str, str] = field(default_factory=dict)  # one key, one source
+    schedule_epochs: int = 0
+
+    def defaults(self, track: str = "fair") -> dict[str, Any]:
+        """The hyper-parameters of a run for which none is set."""
+        own = {name: parameter.default for name, parameter in self.parameters.items()}
+        return own | (self.paper_parameters if track == "paper" else {})
+
+    def made_for(self, track: str) -> int:
+        """The epochs that the method's own schedule is made for, and on track `paper` its learning rate; 0: it has
+        none."""
+        return max(self.schedule_epochs, self.paper_recipe.get("epochs", 0) if track == "paper" else 0)
 
     @property
     def version(self) -> int | str:
@@ -90,7 +103,8 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
     if not calls:
         return []
     parameters, infos = _read_parameters(path, node), []
-    recipe: dict[str, Any] = _class_literal(path, node, "paper_recipe") or {}
+    recipe, sources = (_class_mapping(path, node, name) for name in ("paper_recipe", "paper_sources"))
+    at_source = _paper_parameters(path, node, parameters)
     reason: str = _class_literal(path, node, "not_capturable") or ""
     views: dict[str, dict[str, Any]] = _class_literal(path, node, "views") or {}
     for call in calls:
@@ -104,8 +118,24 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
         infos.append(MethodInfo(str(name), path, node.name, given.get("paper", ""), given.get("year", 0),
                                 given.get("family", "other"), own, recipe, reason,
                                 tuple(given.get("needs", ())), float(given.get("passes", 1)), module_doc,
-                                tuple(given.get("history", ())), views))
+                                tuple(given.get("history", ())), views,
+                                {k: v for k, v in at_source.items() if k not in preset},
+                                {key: source for keys, source in sources.items() for key in keys.split(", ")},
+                                given.get("schedule_epochs", 0)))
     return infos
+
+
+def _paper_parameters(path: Path, node: ast.ClassDef, parameters: dict[str, Parameter]) -> dict[str, Any]:
+    """The hyper-parameters of track `paper` that are no defaults. Raises UserError for one that is none."""
+    found = _class_mapping(path, node, "paper_parameters")
+    for name, value in found.items():
+        if name not in parameters:
+            raise UserError(f"{path}: paper_parameters of {node.name} names '{name}': {near(name, parameters)}")
+        if parameters[name].choices and value not in parameters[name].choices:
+            raise UserError(f"{path}: paper_parameters of {node.name} sets '{name}' to {value!r}, expected one of "
+                            f"{', '.join(map(str, parameters[name].choices))}")
+    return {name: value if parameters[name].choices else _default(path, name, parameters[name].kind, value)
+            for name, value in found.items()}
 
 
 def _read_parameters(path: Path, node: ast.ClassDef) -> dict[str, Parameter]:
@@ -140,7 +170,7 @@ def _default(path: Path, name: str, kind: str, value: Any) -> Any:
     if kind == "float" and type(value) is int:
         return float(value)
     if type(value).__name__ != kind:
-        raise UserError(f"{path}: the default of hyper-parameter '{name}' is {value!r}, expected {kind}")
+        raise UserError(f"{path}: hyper-parameter '{name}' is {value!r}, expected {kind}")
     return value
 
 
@@ -154,6 +184,14 @@ def _class_literal(path: Path, node: ast.ClassDef, name: str) -> Any:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and _assigns(statement, name) and statement.value:
             return _literal(path, statement.value, name)
     return None
+
+
+def _class_mapping(path: Path, node: ast.ClassDef, name: str) -> dict[str, Any]:
+    """A dictionary that a class body assigns to a name, or an empty one."""
+    found = _class_literal(path, node, name) or {}
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: {name} of {node.name} is {found!r}, expected a dictionary")
+    return found
 
 
 def _assigns(node: ast.stmt, name: str) -> bool:

@@ -6,6 +6,8 @@ plain data: their resolved content, not their file, is part of a run's identity.
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,6 +19,7 @@ from fer_bench.protocols.reading import load, parse_value
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)] | None  # of a draw; None: the run's
+Milestones = tuple[tuple[Annotated[int, Field(ge=1)], Positive], ...]  # (epoch, share of the first rate from there on)
 
 
 class Model(BaseModel):
@@ -112,11 +115,15 @@ class Recipe(Model):
     batch_size: Annotated[int, Field(ge=1)]
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     lr: Positive
+    head_lr: Positive = 1.0  # the rate of the classifiers, in multiples of lr
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Probability = 0.9  # sgd only
-    schedule: Literal["constant", "exponential", "cosine"]
+    schedule: Literal["constant", "exponential", "cosine", "step"]
     gamma: Positive = 0.9  # exponential: the factor per epoch
+    milestones: Milestones | None = None  # step: [[10, 0.1], [20, 0.01]] divides the rate by ten twice
+    head_milestones: Milestones | None = None  # step: those of the classifiers, where they have their own
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    clip_grad_norm: Positive | None = None  # the norm of a step's whole gradient that it is scaled down to
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     threads: Annotated[int, Field(ge=1)] = 1  # on a CPU; sums over more threads round otherwise
     fast: bool = False  # allow algorithms that do not repeat bit for bit, and compiled losses
@@ -131,8 +138,24 @@ class Recipe(Model):
             raise ValueError(f"colour {self.colour} needs {channels} number(s) in 'mean' and 'std'")
         return self
 
+    @model_validator(mode="after")
+    def _milestones(self) -> Recipe:
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError("schedule step needs 'milestones', as [[10, 0.1], [20, 0.01]], and no other takes them")
+        if self.head_milestones is not None and not self.milestones:
+            raise ValueError("'head_milestones' needs schedule step")
+        for stones in (self.milestones or (), self.head_milestones or ()):
+            if any(one >= other for (one, _), (other, _) in pairwise(stones)):
+                raise ValueError(f"milestones at epochs {[epoch for epoch, _ in stones]}: expected ascending epochs")
+        return self
+
 
 DEFAULT_RECIPES = {"synthetic": "quick", "ferplus7": "fer48", "ferplus8": "fer48", "fer2013": "fer48"}  # else "paper"
+
+
+def default_recipe(dataset: str, track: str) -> str:
+    """The name of the recipe where none is asked for. Track `paper` has the sources' networks and sizes everywhere."""
+    return DEFAULT_RECIPES.get(dataset, "paper") if track == "fair" else "paper"
 
 
 def protocol_names() -> list[str]:
@@ -178,7 +201,13 @@ def drawn_with(protocol: Protocol, seed: int) -> Protocol:
 
 
 def load_recipe(name: str, overrides: dict[str, str] | None = None, base: dict[str, Any] | None = None) -> Recipe:
-    """A recipe by name or path; ``base`` (a method's paper recipe), then ``--set-recipe`` strings on top of it."""
+    """A recipe by name or path; ``base`` (a method's paper recipe), then ``--set-recipe`` strings on top of it.
+
+    A schedule of the user's own comes without the milestones of the one that it replaces.
+    """
     folder = builtin_folder("protocols") / "recipes"
-    changes = {**(base or {}), **{k: parse_value(k, v) for k, v in (overrides or {}).items()}}
+    changes = deepcopy(base or {})
+    if "schedule" in (overrides or {}):
+        changes |= dict.fromkeys(("milestones", "head_milestones"))
+    changes |= {k: parse_value(k, v) for k, v in (overrides or {}).items()}
     return load(Recipe, "recipe", name, recipe_names(), folder, changes)

@@ -69,7 +69,9 @@ def _assign(data: dict[str, Any], key: str, value: Any) -> None:
 def complaint(model: type[BaseModel], error: ValidationError) -> str:
     """One line for the first of pydantic's complaints, with the near match for an unknown key."""
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "content"
+    if not problem["loc"]:  # what concerns several keys
+        return str(problem["msg"]).removeprefix("Value error, ")
+    where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{where}': {near(str(problem['loc'][-1]), _fields(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":

@@ -59,8 +59,8 @@ def section(infos: Sequence[MethodInfo], published: Sequence[Published], records
     for base in first.values():
         if base.paper_recipe:
             whose = "" if len(first) == 1 else f", {base.name}"
-            lines += ["", f"Recipe of the source (`--track paper`{whose}): "
-                      + ", ".join(f"{key} {value}" for key, value in base.paper_recipe.items()) + "."]
+            lines += ["", f"How its source trains it (`--track paper`{whose}): "
+                      f"[paper-recipes.md](paper-recipes.md#{base.name})."]
     for info in infos:
         lines += numbers_elsewhere(info, published) + numbers_here(info, records)
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from fer_bench.errors import UserError, near
 from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
-from fer_bench.protocols.protocol import DEFAULT_RECIPES, Protocol, Recipe, load_recipe
+from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_recipe
 from fer_bench.protocols.views import own_views
 from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
 from fer_bench.runs.request import Request, load_protocols
@@ -38,7 +38,8 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     infos = [method_info(name, request.plugins) for name in request.methods]
     for problem in methods(request.plugins)[1]:
         say(problem)
-    parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings)) for info in infos}
+    parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings), request.track)
+                  for info in infos}
     protocols = load_protocols(request)
     refuse_idle_scores(request.scores, protocols)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
@@ -61,13 +62,14 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     dataset={"name": pack.name, "fingerprint": pack.fingerprint, "classes": list(pack.classes)},
                     recipe=recipe.model_dump(mode="json", exclude={"title"}), weights=weights, track=request.track,
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
-                plans.append(Plan(spec, label(info, parameters[info.name]), info, protocol, recipe, dataset, request))
+                name = label(info, parameters[info.name], request.track)
+                plans.append(Plan(spec, name, info, protocol, recipe, dataset, request))
     return plans
 
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     """The recipe of a method on a dataset: the same for all methods, unless --track paper."""
-    name = request.recipe or DEFAULT_RECIPES.get(dataset, "paper")
+    name = request.recipe or default_recipe(dataset, request.track)
     base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
     recipe = load_recipe(name, request.recipe_settings, base)
     try:
@@ -86,9 +88,9 @@ def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, 
     return {name: text for name, text in settings.items() if name in info.parameters}
 
 
-def label(info: MethodInfo, parameters: dict[str, Any]) -> str:
-    """The method's name, and its hyper-parameters where they are not the defaults: "nla jsd=sum"."""
-    changed = [f"{k}={v}" for k, v in parameters.items() if v != info.parameters[k].default]
+def label(info: MethodInfo, parameters: dict[str, Any], track: str) -> str:
+    """The method's name, and its hyper-parameters where they are not the track's defaults: "nla jsd=sum"."""
+    changed = [f"{k}={v}" for k, v in parameters.items() if v != info.defaults(track)[k]]
     return " ".join([info.name, *changed])
 
 

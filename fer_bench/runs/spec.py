@@ -23,6 +23,10 @@ LATER: dict[tuple[str, ...], Any] = {
     ("recipe", "augment", "cutout"): 0.0,
     ("protocol", "noise", "seed"): None,
     ("protocol", "imbalance", "seed"): None,
+    ("recipe", "head_lr"): 1.0,
+    ("recipe", "milestones"): None,
+    ("recipe", "head_milestones"): None,
+    ("recipe", "clip_grad_norm"): None,
 }
 
 

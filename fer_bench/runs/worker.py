@@ -197,6 +197,8 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
     parts["cost"]["pack"] = settings.pack
     if plan.method.views:
         parts["views"] = plan.method.views
+    if (epochs := plan.method.made_for(plan.request.track)) > plan.recipe.epochs:
+        parts["shortened"] = {"from_epochs": epochs, "to_epochs": plan.recipe.epochs}
     return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content,
             "trained_on": trained_on(inputs.data), **parts,
             "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}

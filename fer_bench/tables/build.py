@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fer_bench.errors import UserError
-from fer_bench.protocols.protocol import DEFAULT_RECIPES, OF_A_DATASET
+from fer_bench.protocols.protocol import OF_A_DATASET, default_recipe
 from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import KINDS, Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
@@ -141,7 +141,7 @@ def _options(record: Record) -> tuple[str, ...]:
     options = []
     if dataset != "synthetic" and ":" not in dataset:  # folder:NAME says itself that a path belongs there
         options += ["--data-root", f"DIR-{dataset}"]
-    if spec["recipe"]["name"] != DEFAULT_RECIPES.get(dataset, "paper"):
+    if spec["recipe"]["name"] != default_recipe(dataset, spec["track"]):
         options += ["--recipe", spec["recipe"]["name"]]
     if spec["weights"] != "none":
         known = spec["weights"] == "imagenet"

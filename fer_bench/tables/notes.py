@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
-from fer_bench.tables.model import Cell, Missing, Section
+from fer_bench.tables.model import Cell, Missing, Record, Section
 from fer_bench.tables.records import natural, protocol_of
 from fer_bench.tables.stats import ALPHA
 from fer_bench.tables.training_sets import training_notes
@@ -51,6 +52,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
         notes.append("† is told the true share of wrong labels (oracle_rate).")
     if any("‡" in row.mark for row in rows):
         notes.append("‡ has views of its own, beyond the recipe's augmentation: " + "; ".join(_own_views(grid)) + ".")
+    notes += shortened(grid.records())
     if None in cells:
         notes.append("--: not run, or the test set has no face of that class.")
     if missing:
@@ -67,6 +69,22 @@ def _epochs(cells: Sequence[Cell | None]) -> str:
         return EPOCHS[kinds.pop()]
     held = ", ".join(sorted({cell.protocol for cell in cells if cell and cell.epoch == "val"}))
     return f"{EPOCHS['last']}, but of {held} at the epoch that is best on the held-out validation set"
+
+
+def shortened(records: Iterable[Record]) -> list[str]:
+    """Which rows' schedules had fewer epochs than they are made for: by the methods' declarations, which serve earlier
+    records, too."""
+    known, found = methods()[0], dict[str, set[float]]()
+    for record in records:
+        spec = record["spec"]
+        info, epochs = known.get(spec["method"]["name"]), spec["recipe"]["epochs"]
+        if info and (made_for := info.made_for(spec["track"])) > epochs:
+            found.setdefault(record["label"], set()).add(made_for / epochs)
+    if not found:
+        return []
+    parts = [f"{label} {' or '.join(f'{n:.2g}' for n in sorted(times))}-fold" for label, times in sorted(found.items())]
+    return [f"Schedule shortened: {', '.join(parts)}. A method's own schedule (warm-up, ramps, turning points; on "
+            "track paper the learning rate, too) is made for so many times the epochs."]
 
 
 def _spread(counts: Sequence[int]) -> str:

@@ -62,6 +62,7 @@ def versions(record: Record) -> Iterator[Version]:
     spec = record["spec"]
     label, dataset, recipe = record["label"], dataset_of(record), spec["recipe"]
     yield Version("the engine", "", declared("engine", spec["code"]["engine"]))
+    yield Version("track on dataset", dataset, spec["track"], spec["track"], "--track NAME")
     yield Version("method", label, declared(label, spec["code"]["method"]))
     digest, text = _digest(spec["method"]["parameters"])
     yield Version("hyper-parameters of method", label, digest, content=text)
@@ -76,7 +77,6 @@ def versions(record: Record) -> Iterator[Version]:
     yield Version("recipe on dataset", owner, digest, recipe["name"], "--recipe NAME", text)
     weights = spec["weights"][:12]
     yield Version("weights on dataset", dataset, weights, weights, "--weights NAME")
-    yield Version("track on dataset", dataset, spec["track"], spec["track"], "--track NAME")
 
 
 def _parted(protocol: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

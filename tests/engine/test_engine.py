@@ -204,6 +204,11 @@ FACTORS = {
     "cosine": ({"schedule": "cosine"}, lambda step: (1 + math.cos(math.pi * step / 30)) / 2),
     "warm-up": ({"schedule": "cosine", "warmup_epochs": 1},
                 lambda step: (step + 1) / 11 if step < 10 else (1 + math.cos(math.pi * (step - 10) / 20)) / 2),
+    "step": ({"schedule": "step", "milestones": ((1, 0.1), (2, 0.5))}, lambda step: (1, 0.1, 0.5)[step // 10]),
+    "step past the end": ({"schedule": "step", "milestones": ((2, 0.1), (9, 0.01))},
+                          lambda step: (1, 1, 0.1)[step // 10]),
+    "step after warm-up": ({"schedule": "step", "milestones": ((2, 0.1),), "warmup_epochs": 0.5},
+                           lambda step: (step + 1) / 6 if step < 5 else (1, 1, 0.1)[step // 10]),
 }
 
 

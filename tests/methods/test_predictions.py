@@ -12,8 +12,6 @@ from test_parity_fer import FACES, IMAGES, RAF, B, Given, build, linear, pooled,
 from tinydata import tiny_trainer
 from torch.nn import functional as F
 
-from fer_bench.engine.optim import lr_factor
-from fer_bench.protocols.protocol import load_recipe
 from fer_bench.registry import load_class, methods
 
 INFOS = methods()[0]
@@ -137,23 +135,3 @@ def test_every_parameter_that_learns_is_in_one_group_with_its_rate(name):
     fast = {id(p) for p in method.net.head.parameters()} if name == "rul" else set()
     for group in groups:
         assert all(group["lr"] == pytest.approx(1e-2 if id(p) in fast else 1e-3) for p in group["params"])
-
-
-SOURCES = {  # optimiser, weight decay, share of the first rate after 20 epochs
-    "soft": ("adam", 0, 1), "cct": ("adam", 0, 0.95 ** 20), "man": ("adam", 1e-4, 0.9 ** 20),
-    "rul": ("adam", 1e-4, 0.9 ** 20), "ada-df": ("adam", 0, 0.9 ** 20), "dan": ("sgd", 1e-4, 0.01),
-    "dacl": ("sgd", 5e-4, 0.1), "center-loss": ("sgd", 5e-4, 0.1), "dmue": ("adam", 1e-4, 0.2),
-    "dmue-released": ("adam", 1e-4, 0.2),
-}
-
-
-@pytest.mark.parametrize("name", INFOS)
-def test_the_paper_recipe_is_one_of_this_suite(name):
-    stated = INFOS[name].paper_recipe
-    recipe = load_recipe("paper", {}, stated)
-    assert {key: getattr(recipe, key) for key in stated} == stated
-    if name in SOURCES:
-        optimiser, decay, share = SOURCES[name]
-        assert (recipe.optimiser, recipe.weight_decay) == (optimiser, decay)
-        assert lr_factor(recipe, 20 * 3, 3) == pytest.approx(share, rel=0.1)
-        assert {"optimiser", "weight_decay", "schedule", "lr", "epochs", "batch_size"} <= set(stated)

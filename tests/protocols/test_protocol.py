@@ -131,6 +131,29 @@ def test_recipe_settings_win_over_a_paper_recipe():
     assert load_recipe("quick", {}, {"lr": 0.1, "epochs": 3}).epochs == 3
 
 
+def test_a_schedule_of_one_s_own_comes_without_the_milestones_of_the_source():
+    base = {"schedule": "step", "milestones": ((10, 0.1),), "head_milestones": ((5, 0.1),), "augment": {"flip": 0.1}}
+    assert load_recipe("quick", {}, base).milestones == ((10, 0.1),)
+    own = load_recipe("quick", {"schedule": "constant", "augment.erase": "0.5"}, base)
+    assert (own.milestones, own.head_milestones) == (None, None)
+    assert (own.augment.flip, own.augment.erase) == (0.1, 0.5) and base["augment"] == {"flip": 0.1}
+    both = load_recipe("quick", {"schedule": "step", "milestones": "[[2, 0.5], [3, 0.1]]"}, base)
+    assert (both.milestones, both.head_milestones) == (((2, 0.5), (3, 0.1)), None)
+
+
+@pytest.mark.parametrize(("settings", "expected"), [
+    ({"schedule": "step"}, "schedule step needs 'milestones'"),
+    ({"milestones": "[[1, 0.1]]"}, "no other takes them"), ({"head_milestones": "[[1, 0.1]]"}, "needs schedule step"),
+    ({"schedule": "step", "milestones": "[[2, 0.1], [2, 0.01]]"}, "expected ascending epochs"),
+    ({"schedule": "step", "milestones": "[[0, 0.1]]"}, "milestones.0.0: found 0"),
+    ({"schedule": "step", "milestones": "[[4, 0]]"}, "milestones.0.1: found 0"),
+    ({"schedule": "step", "milestones": "[4, 8]"}, "milestones.0: found 4"),
+    ({"head_lr": "0"}, "head_lr: found 0"), ({"clip_grad_norm": "-1"}, "clip_grad_norm: found -1")])
+def test_bad_milestones_and_rates_are_refused_in_one_line(settings, expected):
+    line = refusal(load_recipe, "quick", settings)
+    assert expected in line and len(line) < 160
+
+
 @pytest.mark.parametrize(("key", "value", "expected"), [
     ("epoch", "3", "did you mean epochs"), ("epochs", "0", "epochs: found 0"), ("lr", "[", "--set-recipe lr=["),
     ("lr", "nan", "lr"), ("colour", "rgb", "needs 3 number(s)"), ("augment.flp", "1", "did you mean flip?"),

@@ -43,6 +43,10 @@ def whole(place) -> dict:
     return place.records("whole")[0]
 
 
+def test_a_record_says_how_far_its_method_s_schedule_was_shortened(whole):
+    assert whole["shortened"] == {"from_epochs": 60, "to_epochs": EPOCHS}
+
+
 def stop_after(epoch: int, place: Place, results: str, number: int) -> tuple[int, list[str]]:
     """Start the run, send it a signal after an epoch; its exit status and the lines of standard error."""
     child = start(*place.words("--method", "nla", "--protocol", "noise30", results=results))

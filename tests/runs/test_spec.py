@@ -8,7 +8,16 @@ import pytest
 
 from fer_bench.errors import UserError
 from fer_bench.library.fingerprint import code_hash, engine_hash
-from fer_bench.runs.spec import canonical_json, complete, file_hash, make_spec, parse_seeds, parse_settings, run_id
+from fer_bench.runs.spec import (
+    LATER,
+    canonical_json,
+    complete,
+    file_hash,
+    make_spec,
+    parse_seeds,
+    parse_settings,
+    run_id,
+)
 
 CONTENT = {"method": {"name": "nla", "parameters": {"lam": 0.5, "jsd": "mean", "detach_weight": True}}, "seed": 3,
            "protocol": {"name": "noise30", "noise": {"kind": "symmetric", "rate": 0.3}, "imbalance": None},
@@ -37,10 +46,12 @@ def test_every_part_is_in_the_run_id(key):
     assert run_id({**CONTENT, key: {"other": 1}}) != run_id(CONTENT)
 
 
-def test_an_id_outlives_keys_that_came_later_unless_they_say_something_new():
-    one, two = ({**CONTENT, "recipe": {**CONTENT["recipe"], "threads": threads}} for threads in (1, 2))
-    assert run_id(one) == run_id(CONTENT) == run_id(complete(CONTENT)) != run_id(two)
-    assert complete(CONTENT)["recipe"]["threads"] == 1 and complete(two)["recipe"] == two["recipe"]
+@pytest.mark.parametrize(("key", "new"), [("threads", 2), ("head_lr", 10.0), ("milestones", [[10, 0.1]]),
+                                          ("head_milestones", [[4, 0.5]]), ("clip_grad_norm", 5.0)])
+def test_an_id_outlives_keys_that_came_later_unless_they_say_something_new(key, new):
+    one, two = ({**CONTENT, "recipe": {**CONTENT["recipe"], key: v}} for v in (LATER["recipe", key], new))
+    assert run_id(one) == run_id(CONTENT) == run_id(complete(CONTENT)) != run_id(two) == run_id(complete(two))
+    assert complete(CONTENT)["recipe"][key] == LATER["recipe", key] and complete(two)["recipe"][key] == new
 
 
 def test_so_do_keys_inside_of_parts_that_may_not_be_there():

@@ -50,6 +50,8 @@ COMPARISON = """\
 sign-flip test, Holm over methods; n seeds cannot give less than 2^(1-n).
 - Older records of synthetic do not count their training faces; asked was: clean (labels as published), \
 noise30 (30 % wrong labels).
+- Schedule shortened: nla 5-fold. A method's own schedule (warm-up, ramps, turning points; on track paper the learning \
+rate, too) is made for so many times the epochs.
 - Incomplete: runs missing: 2.
 """
 

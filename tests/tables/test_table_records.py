@@ -56,6 +56,13 @@ def test_on_track_paper_each_method_may_have_its_own_recipe() -> None:
         check_versions([changed(r, "track", "fair") for r in records])
 
 
+def test_tracks_are_told_apart_before_what_follows_from_them() -> None:
+    fair = record("ada-df", parameters={"freeze": False})
+    paper = record("ada-df", parameters={"freeze": True}, track="paper")
+    with pytest.raises(UserError, match="track on dataset .* choose one with --track NAME"):
+        check_versions([fair, changed(paper, "recipe.epochs", 75)])
+
+
 def test_code_picks_a_version_and_leaves_other_methods_alone() -> None:
     old, new = record("nla"), changed(record("nla", seed=1), "code.method", "abcabcabcabc")
     kept = select_records([record("ce"), old, new], code="abcabc")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from made_records import (
+    changed,
     imbalance,
     noise,
     protocol,
@@ -265,3 +266,19 @@ def test_commands_carry_overrides_and_the_setting_of_the_other_runs() -> None:
         f"python run_bench.py --method nla --protocol clean {common} --set jsd=sum --set tau=0.5",
         f"python run_bench.py --method ce --protocol noise10 {common}",
     ]
+
+
+def test_a_shortened_schedule_is_said_of_each_row_that_has_one() -> None:
+    records = [r for name in ("ce", "scn", "man", "eac", "gone") for r in runs(name, [0.8, 0.8])]
+    note = next(note for note in make_table(records, "comparison").footnotes if "shortened" in note)
+    assert note.startswith("Schedule shortened: man 8.3-fold, scn 5.8-fold. A method's own schedule")
+    longer = [changed(r, "recipe.epochs", 100) for r in records]
+    assert not any("shortened" in note for note in make_table(longer, "comparison").footnotes)
+    paper = [changed(changed(r, "track", "paper"), "recipe.epochs", 40) for r in records]
+    note = next(note for note in make_table(paper, "comparison").footnotes if "shortened" in note)
+    assert note.startswith("Schedule shortened: eac 1.5-fold, man 2.5-fold, scn 1.8-fold. ")
+
+
+def test_two_lengths_of_training_are_two_factors() -> None:
+    records = runs("man", [0.8]) + [changed(r, "recipe.epochs", 50) for r in runs("man", [0.8], dataset="rafdb")]
+    assert any("man 2 or 8.3-fold" in note for note in make_table(records, "comparison").footnotes)
