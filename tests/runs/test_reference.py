@@ -20,7 +20,7 @@ from fer_bench.engine.trainer import Trainer
 from fer_bench.errors import UserError
 from fer_bench.protocols.corrupt import uniform
 from fer_bench.protocols.prepare import Faces, Prepared
-from fer_bench.protocols.scores import read_scores, write_scores
+from fer_bench.protocols.scores import EMBEDDED, read_scores, write_scores
 from fer_bench.runs.claims import take
 from fer_bench.runs.plan import make_plans
 from fer_bench.runs.reference import FOLDS, folds_of, held_out, make_scores, reference_request
@@ -199,3 +199,13 @@ def test_bad_words_of_other_commands_are_one_line(capsys, more, expected):
 def test_protocol_all_names_no_protocol_that_needs_more_than_labels():
     assert {"clean", "noise30", "clean-val", "noise30-val"} <= set(general_protocols())
     assert not {"idn20", "idn30", "idn40", "one-annotator", "eac-noise10", "fer2013-labels"} & set(general_protocols())
+
+
+@pytest.mark.slow
+def test_the_embedded_table_is_what_its_recipe_makes(tmp_path):
+    out = tmp_path / "made.npz"
+    assert call("scores", "--dataset", "synthetic", "--out", str(out), "--device", "cpu", "--work", str(tmp_path)) == 0
+    made, kept = read_scores(out), read_scores(EMBEDDED)
+    agree = (made.probabilities.argmax(1) == kept.probabilities.argmax(1)).mean()
+    same = all(made.about["environment"][key] == kept.about["environment"][key] for key in ("device", "torch"))
+    assert made.ids == kept.ids and (made.digest == kept.digest if same else agree > 0.93)
