@@ -12,7 +12,8 @@ import typer
 from fer_bench.errors import UserError, near
 
 Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated; 'family:noise' or 'all'.")]
-Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'.")]
+Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'; "
+                                                            "imb20_256: imb20 drawn with seed 256.")]
 Datasets = Annotated[str, typer.Option("--dataset", help="Datasets, comma-separated.")]
 Root = Annotated[Path | None, typer.Option("--data-root", help="Folder or .zip of the dataset.")]
 Seeds = Annotated[str, typer.Option("--seeds", help="A count (5: seeds 0 to 4) or a list (0,3,7).")]

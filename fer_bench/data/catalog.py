@@ -75,7 +75,7 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
         raise UserError(f"dataset '{name}': size {size}, expected at least 8 pixels a side")
     if entry.name == "synthetic":
         return _synthetic(entry, size)
-    if entry.needs_root and root is None:
+    if (place := place_of(name, root)) is None:
         raise UserError(f"dataset '{name}' needs --data-root, the folder or .zip that holds it "
                         f"({entry.source}; docs/datasets.md)")
     from fer_bench.data import archive
@@ -83,7 +83,6 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
 
     say = progress or (lambda line: None)
     reader = import_module(f"fer_bench.data.{entry.reader}")
-    place = place_of(name, root)
     locate, signature = archive.find(place, reader.layouts(name), name)
     key = [reader.VERSION, name, size, str(place.resolve()), *signature]
 
@@ -94,14 +93,14 @@ def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None 
     return store.open_or_build(store.pack_folder(Path(cache), name, key), build, say)
 
 
-def place_of(name: str, root: Path | None) -> Path:
-    """The folder or .zip that a dataset lies in: --data-root, or where folder:PATH and csv:PATH point; the present
-    folder for one that lies nowhere. Raises UserError."""
+def place_of(name: str, root: Path | None) -> Path | None:
+    """The folder or .zip that a dataset lies in: --data-root, or where folder:PATH and csv:PATH point; None for the
+    built-in one. Raises UserError."""
     entry = info(name)
-    if root is not None and entry.needs_root:
-        return Path(root).expanduser()
-    place: Path = import_module(f"fer_bench.data.{entry.reader}").root_of(name) if ":" in name else Path()
-    return place
+    if ":" in name:
+        place: Path = import_module(f"fer_bench.data.{entry.reader}").root_of(name)
+        return place
+    return Path(root).expanduser() if root is not None and entry.needs_root else None
 
 
 def own_name(name: str) -> str:

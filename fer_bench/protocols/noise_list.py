@@ -93,26 +93,25 @@ class NoiseList:
                 yield number, parts[1], parts[2], None
 
 
-def find_list(protocol: Protocol, place: Path, named: Path | None = None) -> NoiseList | None:
+def find_list(protocol: Protocol, place: Path | None, named: Path | None = None) -> NoiseList | None:
     """The list that a protocol reads, None for one that reads none: ``named`` (--noise-list); else its file in
     ``place``, the folder or .zip of the dataset, or in an EmoLabel folder there, both also one folder deeper; else the
     file as a path of its own. Raises UserError."""
     if protocol.noise is None or protocol.noise.file is None:
         return None
-    file, tried = protocol.noise.file, []
-    if named is None:
+    file, tried = protocol.noise.file, ""
+    if named is None and place is not None:
         root = Source(place)
         for source in (root, *(root.below(folder) for folder in root.folders(""))):
             for name in (file, f"EmoLabel/{file}"):
-                tried.append(source.where(name))
                 with contextlib.suppress(KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                    return NoiseList(tried[-1], source.read(name))
+                    return NoiseList(source.where(name), source.read(name))
+        tried = f"{file} and EmoLabel/{file} in {place} and in the folders there, and for "
     path = (Path(file) if named is None else named).expanduser()
-    tried.append(str(path))
     if path.is_file():
         return NoiseList(str(path), path.read_bytes())
-    raise UserError(f"protocol '{protocol.name}': noise list not found, looked for {', '.join(dict.fromkeys(tried))}; "
-                    "give its path with --noise-list")
+    raise UserError(f"protocol '{protocol.name}': noise list not found, looked for {tried}{path}; give its path with "
+                    "--noise-list")
 
 
 def listed_labels(found: NoiseList, pack: Pack, protocol: Protocol) -> np.ndarray:

@@ -69,6 +69,8 @@ def prepare(pack: Pack, protocol: Protocol, seed: int, noise_list: NoiseList | N
         train = replace(train, columns={**train.columns, LISTED: labels})
     train = _drop_duplicates(train, pack.test) if protocol.drop_duplicates else train
     train, head = imbalanced(train, pack, protocol, seed)
+    if noise_list is not None:
+        _refuse_missing(train, pack, noise_list)
     given = add_noise(train, pack, protocol.noise, seed, scores) if protocol.noise else train.labels.copy()
     faces = Faces(train.images, given, train.labels, train.ids, train.votes)
     held_out = corrupt.held_out_rows(train.ids, protocol.validation, seed)
@@ -108,7 +110,7 @@ def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, scores: Scores 
         target[sources] = [class_index(pack, mistaken) for mistaken in pairs.values()]
         return corrupt.confusion_noise(train.ids, train.labels, target, noise.rate or 0.0, seed)
     if noise.kind == "list":
-        return _refuse_missing(train, pack)
+        return train.columns[LISTED]
     if noise.kind == "instance":
         assert scores is not None
         return instance_noise(train.ids, train.labels, scores.of(train.ids, pack.classes), noise.rate or 0.0)
@@ -125,13 +127,10 @@ def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, scores: Scores 
     return np.where(column >= 0, column, train.labels)
 
 
-def _refuse_missing(train: Split, pack: Pack) -> np.ndarray:
-    """The labels of a list; UserError when it does not name all of the faces that are left."""
-    labels = train.columns[LISTED]
-    if missing := [train.ids[row] for row in np.flatnonzero(labels < 0)]:
-        raise UserError(f"noise list: {len(missing)} of {len(train)} training faces of '{pack.name}' are not in it, "
-                        f"first {', '.join(missing[:5])}; use the list of this dataset")
-    return labels
+def _refuse_missing(train: Split, pack: Pack, noise_list: NoiseList) -> None:
+    if missing := [train.ids[row] for row in np.flatnonzero(train.columns[LISTED] < 0)]:
+        raise UserError(f"noise list {noise_list.name}: {len(missing)} of {len(train)} training faces of '{pack.name}' "
+                        f"are not in it, first {', '.join(missing[:5])}; use the list of this dataset")
 
 
 def trained_on(data: Prepared) -> dict[str, Any]:

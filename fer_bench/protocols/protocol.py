@@ -56,7 +56,7 @@ class Noise(Model):
         for key in needed:
             if getattr(self, key) is None:
                 raise ValueError(f"noise of kind {self.kind} needs '{key}'")
-        for key in self.model_fields_set - {"kind", *needed, *more}:
+        for key in sorted(self.model_fields_set - {"kind", *needed, *more}):
             if getattr(self, key) is not None:
                 raise ValueError(f"noise of kind {self.kind} takes no '{key}'")
         return self

@@ -67,7 +67,7 @@ BAD_WORDS = {
     "device name": (("--method", "ce", "--device", "gpu"), "--device gpu: no such kind; expected auto, cpu, cuda"),
     "weights": (("--method", "ce", "--weights", "absent.pth"), "--weights absent.pth: no such file"),
     "plugin": (("--method", "mine", "--plugin", "absent.py"), "plugin absent.py: no such file"),
-    "noise list": (("--method", "ce", "--protocol", "eac-noise10"), "noise10': noise list not found, looked for /"),
+    "noise list": (("--method", "ce", "--protocol", "eac-noise10"), "noise list not found, looked for noise01.txt and"),
     "column": (("--method", "ce", "--protocol", "fer2013-labels"), "no second annotation 'fer2013'"),
     "class": (("--method", "ce", "--protocol", "asym30"), "has no class '"),
 }

@@ -136,7 +136,7 @@ def test_faces_that_are_not_in_the_list_are_named():
     made = pack([f"train_{i}.jpg" for i in range(1, 9)])
     found = listed(*(f"train_{i}.jpg 1" for i in range(3, 9)))
     line = refusal(prepare, made, LIST, 0, found)
-    assert "2 of 8 training faces of 'made' are not in it, first train_1.jpg, train_2.jpg" in line
+    assert "noise list list.txt: 2 of 8 training faces of 'made' are not in it, first train_1.jpg, train_2.jpg" in line
 
 
 def hundred(changed: int) -> tuple[NoiseList, list[str]]:
@@ -225,10 +225,12 @@ def test_a_folder_of_that_name_is_no_list(tmp_path):
     assert find_list(LIST, tmp_path).content == b"a 1\n"
 
 
-def test_a_list_that_is_not_there_is_named_with_all_places(tmp_path):
+def test_a_list_that_is_not_there_is_said_with_all_places(tmp_path):
     line = refusal(find_list, LIST, tmp_path)
-    assert "protocol 'mine': noise list not found" in line and "--noise-list" in line
-    assert f"looked for {tmp_path}/list.txt, {tmp_path}/EmoLabel/list.txt, list.txt;" in line
+    assert line == ("protocol 'mine': noise list not found, looked for list.txt and EmoLabel/list.txt in "
+                    f"{tmp_path} and in the folders there, and for list.txt; give its path with --noise-list")
+    assert "looked for list.txt; give" in refusal(find_list, LIST, None)
+    assert f"looked for {tmp_path}/x; give" in refusal(find_list, LIST, tmp_path, tmp_path / "x")
 
 
 def test_a_protocol_without_a_list_has_none(tmp_path):
