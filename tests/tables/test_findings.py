@@ -1,0 +1,77 @@
+"""The tables of docs/findings.md that no command makes are those of the records that they name."""
+
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from fer_bench.runs.spec import run_id
+from fer_bench.runs.store import read_records
+
+ROOT = Path(__file__).resolve().parents[2]
+FINDINGS = (ROOT / "docs" / "findings.md").read_text()
+FEAR = 1
+
+
+def records(name: str):
+    found = read_records(ROOT / "results" / "h200" / name)
+    assert found and all(record["id"] == run_id(record["spec"]) for record in found)
+    assert {record["environment"]["device"] for record in found} == {"NVIDIA H200"}
+    return found
+
+
+def rows(title: str) -> list[list[str]]:
+    """The cells of the first table of a section."""
+    section = FINDINGS.split(f"## {title}")[1].split("\n## ")[0]
+    lines = re.findall(r"^\|(.*)\|$", section, re.M)
+    return [[cell.strip() for cell in line.split("|")] for line in (lines[0], *lines[2:])]
+
+
+def mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def spread(values) -> str:
+    values = [100 * value for value in values]
+    return f"{mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def short(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
+
+
+def test_nla_s_options():
+    found, shown = records("nla-options"), rows("What NLA's options do")[1:]
+    assert len(found) == 46 and len(shown) == 8
+    for flow, jsd, middle, *cells in shown:
+        chosen = {"detach_weight": flow == "detached", "jsd": jsd, "middle": middle}
+        expected = []
+        for protocol in ("noise30", "imb50"):
+            own = [r for r in found if r["spec"]["protocol"]["name"] == protocol
+                   and chosen.items() <= r["spec"]["method"]["parameters"].items()]
+            last, diagnosis = [r["result"]["last"] for r in own], [r["diagnosis"] for r in own]
+            expected += [spread(m["overall"] for m in last), short(mean(m["recall"][FEAR] for m in last))]
+            if protocol == "noise30":
+                expected += [short(mean(d[key] for d in diagnosis)) for key in ("memorised", "weight_auroc")]
+        assert cells == expected
+
+
+def test_dmue_s_gamma():
+    head, values = rows("What DMUE's similarity does from scratch")
+    for name, value in zip(head[1:], values[1:], strict=True):
+        gamma = float(name.split()[0])
+        own = [r for r in records("dmue-gamma") if r["spec"]["method"]["parameters"]["gamma"] == gamma]
+        assert [f"{100 * r['result']['last']['overall']:.2f}" for r in own] == [value]
+
+
+@pytest.mark.parametrize(("method", "key"), [("nla", "weight_auroc"), ("nla-released", "weight_auroc"),
+                                             ("nla", "memorised"), ("nla-released", "memorised"), ("ce", "memorised")])
+def test_the_course_of_weights_and_memory(method, key):
+    found = [r for r in read_records(ROOT / "results" / "drawn-faces")
+             if r["label"] == method and r["spec"]["protocol"]["name"] == "noise30"]
+    expected = [short(mean(column)) for column in zip(*([row[key] for row in r["result"]["curve"]] for r in found),
+                                                      strict=True)]
+    shown = [cells[1:] for cells in rows("What NLA's weight does")[1:]]
+    assert len(found) == 3 and expected in shown
