@@ -32,16 +32,18 @@ class AdaDF(Method):
     fallback: Tensor  # float32 [C, C]
     paper_recipe: ClassVar[dict[str, Any]] = {
         "optimiser": "adam", "lr": 1e-3, "weight_decay": 0.0, "schedule": "exponential", "gamma": 0.9,
-        "batch_size": 64, "epochs": 75, "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "batch_size": 64, "epochs": 75,
+        "augment": {"flip": 0.5, "randaugment": 3, "magnitude": 5.0, "erase": 0.5, "erase_scale": (0.02, 0.25)},
         "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     paper_parameters: ClassVar[dict[str, Any]] = {"freeze": True}
     paper_sources: ClassVar[dict[str, str]] = {
         "code": "taylor-xy0827/Ada-DF at 1f033a5", "optimiser": "train.py:93", "lr": "train.py:20",
         "weight_decay": "train.py:93: none", "schedule, gamma": "train.py:32,95", "batch_size": "train.py:19",
-        "epochs": "train.py:18", "flip": "dataset.py:164", "erase, erase_scale": "dataset.py:167",
+        "epochs": "train.py:18", "flip": "dataset.py:164",
+        "randaugment, magnitude": "dataset.py:163", "erase, erase_scale": "dataset.py:167",
         "colour": "dataset.py:72: RAF-DB's own", "mean, std": "dataset.py:158-159", "freeze": "model.py:22-24",
         "weights": "resnet18_msceleb.pth (model.py:18-19)",
-        "left out": "RandAugment, three operations of strength 5 (dataset.py:163)"}
+        "left out": "RandAugment's operations that this suite lacks, and the spread of strengths (auto_augment.py:568)"}
 
     def __init__(
         self, context: Context, *, threshold: float = 0.7, turn: float = 0.04, margin: float = 0.07, top: float = 0.7,

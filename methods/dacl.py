@@ -24,13 +24,13 @@ class DACL(Method):
     centres: Tensor  # float32 [C, D]
     paper_recipe: ClassVar[dict[str, Any]] = {
         "optimiser": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "step",
-        "milestones": ((20, 0.1), (40, 0.01)), "batch_size": 64, "epochs": 60, "augment": {"flip": 0.5, "shift": 16},
+        "milestones": ((20, 0.1), (40, 0.01)), "batch_size": 64, "epochs": 60, "augment": {"crop": 0.0714, "flip": 0.5},
         "colour": "rgb", "mean": (0.5752, 0.4495, 0.4012), "std": (0.2086, 0.1911, 0.1827)}
     paper_sources: ClassVar[dict[str, str]] = {
         "code": "amirhfarzaneh/dacl at c41e9e8", "optimiser": "main.py:116-118", "lr": "workspace.py:20",
         "momentum": "workspace.py:21", "weight_decay": "workspace.py:22", "schedule, milestones": "main.py:122",
         "batch_size": "workspace.py:23; the paper is said to have 128", "epochs": "workspace.py:24",
-        "flip": "main.py:67", "shift": "ours: for one of the five crops of 224 from 256 px (main.py:65-66)",
+        "flip": "main.py:67", "crop": "ours: by 16 px, for one of the five crops of 224 from 256 px (main.py:65-66)",
         "colour": "main.py:62: ImageFolder", "mean, std": "main.py:59-60",
         "weights": "MS-Celeb (workspace.py:25, README.md:29)",
         "left out": "the central 224 of 256 px in the test (main.py:82-83); here the whole face"}

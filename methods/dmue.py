@@ -48,7 +48,7 @@ class DMUE(Method):
         "optimiser": "adam", "lr": 1e-4, "head_lr": 10.0, "weight_decay": 1e-4, "batch_size": 72, "epochs": 36,
         "schedule": "step", "milestones": ((6, 0.5), (12, 0.1), (22, 0.5), (25, 0.1)),
         "head_milestones": ((4, 0.5), (8, 0.1), (14, 0.01), (22, 0.05), (25, 0.01)),
-        "augment": {"noise": 0.25, "flip": 0.5, "shift": 16, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "augment": {"noise": 0.25, "crop": 0.0714, "flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
         "colour": "rgb", "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
     paper_parameters: ClassVar[dict[str, Any]] = {"turn": 0.2777777777777778, "gamma": 1000.0}
     paper_sources: ClassVar[dict[str, str]] = {
@@ -56,7 +56,7 @@ class DMUE(Method):
         "optimiser": "train.py:55-57", "lr, schedule, milestones": "config.py:34",
         "head_lr, head_milestones": "config.py:35", "weight_decay": "config.py:70", "batch_size": "config.py:31",
         "epochs": "config.py:69", "noise": "datasets/bases.py:40-42", "flip": "config.py:51",
-        "shift": "ours: for a random crop of 224 from 256 px (datasets/make_dataloader.py:14-15)",
+        "crop": "ours: by 16 px, for a random crop of 224 from 256 px (datasets/make_dataloader.py:14-15)",
         "erase, erase_scale": "datasets/make_dataloader.py:20", "colour": "datasets/bases.py:17",
         "mean, std": "config.py:52-53", "turn": "config.py:29: 9 or 10 epochs for RAF-DB",
         "gamma": "config.py:28",

@@ -61,7 +61,8 @@ def show_paper(plugins: tuple[Path, ...], say: Say) -> None:
     for group in paper.classes(found.values()):
         info, names = group[0], ", ".join(info.name for info in group)
         notes = [(word, "", info.paper_sources[key]) for key, word in paper.NOTES.items() if key in info.paper_sources]
-        rows = [(entry.key, entry.value, entry.source) for entry in paper.entries(info)]
+        rows = [("--set " * (entry.option == "--set") + entry.key, entry.value, entry.source)
+                for entry in paper.entries(info)]
         for number, row in enumerate(rows + notes if rows else ()):
             table.add_row("" if number else names, *row, end_section=number == len(rows + notes) - 1)
     Console(width=None if Console().is_terminal else 160).print(table)

@@ -16,11 +16,12 @@ UNKNOWN = "not stated"
 
 @dataclass(frozen=True)
 class Entry:
-    """One value of track `paper`; ``key`` as --set-recipe or --set takes it."""
+    """One value of track `paper`; ``key`` as ``option``, --set-recipe or --set, takes it."""
 
     key: str
     value: str
     source: str
+    option: str = "--set-recipe"
 
     @property
     def ours(self) -> bool:
@@ -36,12 +37,13 @@ def classes(infos: Iterable[MethodInfo]) -> list[list[MethodInfo]]:
 
 def entries(info: MethodInfo) -> list[Entry]:
     """What a method's track `paper` changes: of the recipe, then of its hyper-parameters."""
-    values: dict[str, Any] = {}
+    stated: list[tuple[str, Any, str]] = []
     for key, value in info.paper_recipe.items():
-        values |= {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
-    values |= info.paper_parameters
-    return [Entry(key, text(key, value), info.paper_sources.get(key.split(".")[-1], UNKNOWN))
-            for key, value in values.items()]
+        inner = {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        stated += [(name, one, "--set-recipe") for name, one in inner.items()]
+    stated += [(name, value, "--set") for name, value in info.paper_parameters.items()]
+    return [Entry(key, text(key, value), info.paper_sources.get(key.split(".")[-1], UNKNOWN), option)
+            for key, value, option in stated]
 
 
 def text(key: str, value: Any) -> str:

@@ -16,14 +16,15 @@ Network, image size and precision stay the recipe's: these sources train a ResNe
 `--precision fp32` here. The weights to begin with are yours to give (`--weights`).
 
 A star marks what no source states: ours. *heads*: the rate of classifiers, in multiples of the rate. "x0.1 after 10
-epochs": a tenth of the first rate from the eleventh epoch on. `noise`, `flip` and `erase` are shares of faces, `shift`
-is in pixels.
+epochs": a tenth of the first rate from the eleventh epoch on. What the augmentations do: [protocols.md](protocols.md).
+Keys are those of `--set-recipe`; `--set` marks hyper-parameters. A method's own views come on top
+([methods.md](methods.md)).
 """
 COLUMNS = {
     "optimiser": ("optimiser", "momentum"), "rate": ("lr",), "heads": ("head_lr",),
     "schedule": ("schedule", "gamma", "milestones", "head_milestones"), "decay": ("weight_decay",),
     "batch": ("batch_size",), "epochs": ("epochs",), "clip": ("clip_grad_norm",),
-    "augmentation": ("noise", "flip", "shift", "erase", "erase_scale"),
+    "augmentation": ("noise", "crop", "flip", "randaugment", "magnitude", "shift", "erase", "erase_scale"),
 }
 BARE = ("optimiser", "lr", "head_lr", "schedule", "weight_decay", "batch_size", "epochs", "clip_grad_norm")
 
@@ -42,7 +43,7 @@ def page(infos: Sequence[MethodInfo]) -> str:
 
 def overview(info: MethodInfo) -> str:
     """One method's row of the table of all."""
-    found = {entry.key.split(".")[-1]: entry for entry in entries(info)}
+    found = {entry.key.split(".")[-1]: entry for entry in entries(info) if entry.option == "--set-recipe"}
     cells = ["; ".join(short(key, found[key]) for key in keys if key in found) or "--" for keys in COLUMNS.values()]
     return f"| [{info.name}](#{info.name}) | {' | '.join(cells)} |"
 
@@ -61,4 +62,5 @@ def section(group: Sequence[MethodInfo]) -> list[str]:
              if key in info.paper_sources]
     lines = ["", f"## {info.name}", "", f"{info.paper}. {also}{' '.join(notes)}", "", "| key | value | source |",
              "|---|---|---|"]
-    return lines + [f"| `{e.key}` | {e.value}{'*' if e.ours else ''} | {e.source} |" for e in entries(info)]
+    return lines + [f"| `{'--set ' * (e.option == '--set')}{e.key}` | {e.value}{'*' if e.ours else ''} | {e.source} |"
+                    for e in entries(info)]

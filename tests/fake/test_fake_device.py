@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 from cases import CASES
-from fake_jobs import DRIVEN, RECIPES, at_full_size, ready, under_all_recipes
+from fake_jobs import DRIVEN, RECIPES, as_its_source, at_full_size, ready, under_all_recipes
 from tinydata import CPU, tiny_trainer
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -39,6 +39,12 @@ def test_a_method_breaks_no_rule_of_a_card(case, reports):
     for recipe, report in reports[case].items():
         assert report.passed, f"{recipe}: {report.error} {report.problems}"
     assert list(reports[case]) == list(RECIPES)
+
+
+def test_what_sources_ask_of_a_step_breaks_no_rule_either():
+    """Rates and milestones of classifiers, a gradient that is cut, frozen stages: none reads a value back."""
+    for place, report in apart(as_its_source, [("rul",), ("dmue",), ("mek",), ("ada-df",)], 2, ready):
+        assert report.passed, f"{place}: {report.error} {report.problems}"
 
 
 def test_two_passes_are_twice_the_work_of_one(reports):

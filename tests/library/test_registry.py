@@ -77,12 +77,13 @@ def test_every_method_names_paper_year_and_family():
 
 
 def test_method_files_are_short():
-    """How its authors train a method is no code: those lines do not count."""
+    """What is said of a method, and how its authors train it, is no code: those lines do not count."""
     for path in (PACKAGE.parent / "methods").glob("*.py"):
-        stated = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AnnAssign)
-                  and getattr(node.target, "id", "").startswith("paper_")]
-        lines = len(path.read_text().splitlines()) - sum(node.end_lineno - node.lineno + 1 for node in stated)
-        assert lines <= 120, path.name
+        tree = ast.parse(path.read_text())
+        said = [tree.body[0], *(node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)
+                                and getattr(node.target, "id", "").startswith("paper_"))]
+        lines = len(path.read_text().splitlines()) - sum(node.end_lineno - node.lineno + 1 for node in said)
+        assert lines <= 110, path.name
 
 
 def test_a_variant_is_its_class_with_a_preset():

@@ -24,7 +24,8 @@ def test_every_method_is_on_the_page_once_with_its_values_and_sources():
     made = page(list(INFOS.values()))
     for info in INFOS.values():
         for entry in entries(info):
-            assert f"| `{entry.key}` | {entry.value}{'*' if entry.ours else ''} | {entry.source} |" in made
+            key = "--set " * (entry.option == "--set") + entry.key
+            assert f"| `{key}` | {entry.value}{'*' if entry.ours else ''} | {entry.source} |" in made
         assert made.count(f"\n## {info.name}\n") == (info.name in {"ada-df", "cct", "dacl", "dan", "dmue", "eac", "man",
                                                                    "mek", "nla", "resup", "rul", "scn", "soft"})
     alone = made.partition("## By the recipe alone")[2]
@@ -36,7 +37,8 @@ def test_what_is_ours_has_a_star_and_what_is_not_there_a_dash():
     cells = dict(zip(COLUMNS, (cell.strip(" |") for cell in row[1:]), strict=True))
     assert cells == {"optimiser": "sgd; momentum 0.9", "rate": "0.01", "heads": "--", "decay": "0.0005", "batch": "64",
                      "schedule": "step; x0.1 after 20, x0.01 after 40 epochs", "epochs": "60", "clip": "--",
-                     "augmentation": "flip 0.5; shift 16*"}
+                     "augmentation": "crop 0.0714*; flip 0.5"}
+    assert "1000" not in overview(INFOS["dmue"]), "its own gamma is none of the schedule"
     assert "Also center-loss." in "\n".join(section([INFOS["dacl"], INFOS["center-loss"]]))
 
 

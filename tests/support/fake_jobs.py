@@ -25,6 +25,13 @@ def at_full_size(case: str) -> Report:
     return drive(method, parameters, load_recipe("paper"), test_faces=1100)
 
 
+def as_its_source(case: str) -> Report:
+    """A method under its own recipe of track `paper`, at another size."""
+    method, _ = CASES[case]
+    info = INFOS[case]
+    return drive(method, info.defaults("paper"), load_recipe("paper", {"image_size": "64"}, info.paper_recipe))
+
+
 def ready() -> None:
     """Let torch remember what most operations give, for all children."""
     under_all_recipes("ce")
