@@ -11,6 +11,8 @@ METHODS = [
     ("co_teaching", "mean_over(one, for_one) + mean_over(other, for_other)",
      "mean_over(one, for_other) + mean_over(other, for_one)", "co-teaching"),
     ("crt", "if int(clock.epoch) >= self.second else None", "if int(clock.epoch) > self.second else None", "crt-early"),
+    ("cutmix", "partner], batch.images))", "partner], batch.images.flip(2)))", "cutmix"),
+    ("cutmix", "1 - left)", "left)", "cutmix"),
     ("dacl", "lam: float = 0.01", "lam: float = 0.1", "dacl"),
     ("dacl", "self.alpha * (onehot", "2 * self.alpha * (onehot", "dacl"),
     ("dan", "(heads.var(1).mean() + 1e-8)", "(heads.var(1).mean() + 1e-1)", "dan"),
