@@ -42,6 +42,8 @@ METHODS = [
     ("nla", ".abs().sum(1)", ".abs().mean(1)", "naw-l1"),
     ("nla", "apart.sum() if", "apart.mean() if", "nla-released"),
     ("oversample", "return balanced_order(", "return None and balanced_order(", "oversample"),
+    ("proselflc", "(done - self.turn)", "done", "proselflc"),
+    ("proselflc", "(1 - entropy", "(2 - entropy", "proselflc"),
     ("resup", "lam: float = 5.0", "lam: float = 1.0", "resup"),
     ("rul", "(share * mu + (1 - share) * mu[partner])", "(share * mu[partner] + (1 - share) * mu)", "rul"),
     ("sce", "beta: float = 1.0", "beta: float = 0.8", "sce"),
