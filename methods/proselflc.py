@@ -41,7 +41,7 @@ class ProSelfLC(Method):
         return torch.sigmoid(self.b * (done - self.turn)) * (1 - entropy / math.log(log_p.shape[1]))
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
-        log_p = self.net(batch.images).log_softmax(1)
+        log_p: Tensor = self.net(batch.images).log_softmax(1)
         trust = self.trust(log_p.detach(), clock)[:, None]
         target = (1 - trust) * F.one_hot(batch.labels, log_p.shape[1]) + trust * log_p.exp()
         return -(target * log_p).sum(1).mean()
