@@ -30,6 +30,8 @@ METHODS = [
     ("focal", "gamma: float = 2.0", "gamma: float = 1.5", "focal"),
     ("gce", "q: float = 0.7", "q: float = 0.6", "gce"),
     ("jocor", "lam: float = 0.1", "lam: float = 0.2", "jocor"),
+    ("la_net", "lam: float = 1.0", "lam: float = 3.0", "la-net"),
+    ("la_net", "neighbours: int = 8", "neighbours: int = 2", "la-net"),
     ("ldam_drw", "max_margin: float = 0.5", "max_margin: float = 0.4", "ldam-drw"),
     ("ldam_drw", "** -0.25", "** -0.5", "ldam-drw"),
     ("logit_adjustment", "tau: float = 1.0", "tau: float = 1.2", "logit-adjustment"),
