@@ -17,6 +17,8 @@ METHODS = [
     ("dacl", "self.alpha * (onehot", "2 * self.alpha * (onehot", "dacl"),
     ("dan", "(heads.var(1).mean() + 1e-8)", "(heads.var(1).mean() + 1e-1)", "dan"),
     ("dan", "affinity = distance / self.centres.var(0).sum()", "affinity = distance", "dan"),
+    ("dare_loss", "* doubt - label", "* doubt + label", "dare-loss"),
+    ("dare_loss", "smooth_weight: float = 2.0", "smooth_weight: float = 1.0", "dare-loss"),
     ("disc", "lam_h: float = 1.0", "lam_h: float = 0.2", "disc"),
     ("disc", "self.found.amax(2), 1 - self.decay", "self.found.amax(2), self.decay", "disc"),
     ("disc", "sigma: float = 0.5", "sigma: float = 0.0", "disc"),

@@ -142,6 +142,7 @@ SOURCES = {  # optimiser, weight decay, share of the first rate after 20 epochs
     "soft": ("adam", 0, 1), "cct": ("adam", 0, 0.95 ** 20), "man": ("adam", 1e-4, 0.9 ** 20),
     "rul": ("adam", 1e-4, 0.9 ** 20), "ada-df": ("adam", 0, 0.9 ** 20), "dan": ("sgd", 1e-4, 0.01),
     "dacl": ("sgd", 5e-4, 0.1), "center-loss": ("sgd", 5e-4, 0.1), "dmue": ("adam", 1e-4, 0.2),
+    "dare-loss": ("adam", 0, 0.98 ** 20), "smec": ("adam", 1e-4, 0.9 ** 20),
 }
 
 
