@@ -57,6 +57,8 @@ METHODS = [
     ("sce", "beta: float = 1.0", "beta: float = 0.8", "sce"),
     ("scn", "margin_1: float = 0.07", "margin_1: float = 0.15", "scn"),
     ("scn", "F.cross_entropy(logits, labels) + regularisation", "F.cross_entropy(logits, labels)", "scn"),
+    ("smec", "lam: float = 5.5", "lam: float = 11.0", "smec"),
+    ("smec", "size:2 * size]", ":size]", "smec"),
     ("soft", "epsilon: float = 0.3", "epsilon: float = 0.5", "soft"),
     ("soft", "weight: float = 10.0", "weight: float = 5.0", "soft"),
 ]
