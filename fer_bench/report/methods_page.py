@@ -27,6 +27,9 @@ LEFT_OUT = """
 **LDLVA** (Le et al., WACV 2023). Its label distributions come from each face's 8 nearest neighbours in valence and
 arousal, which another network must estimate for every face beforehand. No dataset here carries such estimates, and a
 method sees only faces and given labels. Neighbours in its own features would be another method under the same name.
+
+**ASM** (2023), **rebalanced consistency** (Zhu et al., 2025) and **UNICON** (CVPR 2022): docs/decisions.md says what
+could be read of them and what is missing. Class-balanced sampling with decoupling (Kang et al., ICLR 2020) is `crt`.
 """
 NOISE = ("noise40", "overall", "40 % wrong labels")
 IMBALANCE = ("imb100", "mean", "imbalance factor 100, mean accuracy")
