@@ -23,11 +23,18 @@ from fer_bench.method import Batch, Clock, Context, Method
 from fer_bench.registry import register
 
 
-@register("dare-loss", paper="Zhai et al., ACM MM 2025", year=2025, family="fer")
+@register("dare-loss", paper="Zhai et al., ACM MM 2025", year=2025, family="fer", schedule_epochs=400)
 class DARELoss(Method):
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 20, "lr": 4e-5, "epochs": 400, "optimiser": "adam", "weight_decay": 0.0,
-        "schedule": "exponential", "gamma": 0.98}
+        "optimiser": "adam", "lr": 4e-5, "weight_decay": 0.0, "schedule": "exponential", "gamma": 0.98,
+        "batch_size": 20, "epochs": 400, "augment": {"flip": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.1)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "Wenyuzhy/ORSANet-master at acf2843", "optimiser": "train.py:120; its two passes are left out",
+        "lr": "ours: that of its log of RAF-DB, log/rafdb_92.28.log", "weight_decay": "train.py:126: none",
+        "schedule, gamma": "train.py:127", "batch_size": "train.py:19", "epochs": "train.py:26", "flip": "train.py:41",
+        "erase, erase_scale": "train.py:45", "colour": "ours: Pillow's default, as its ImageFolder reads",
+        "mean, std": "train.py:44", "weights": "ours: its network is another (models/ir50.py)"}
 
     def __init__(
         self, context: Context, *, weight: float = 0.1, temperature: float = 1.0, warmup: float = 0.0125,

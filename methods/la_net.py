@@ -13,10 +13,6 @@ features of expression and of landmarks, with a momentum network and a queue of 
 method that keeps identity out of the neighbours is missing, and no number of the paper is to be expected. Its sampler,
 which moves from the given classes to balanced ones over training (dataloader.py:149-173), is not used. The score is the
 first of two outputs of softmax(MLP(a_i, b_j)), a and b halves of a linear map of the features.
-
-The paper recipe is that of train.py:112-115: Adam, 1e-3, which falls straight to 0 over the 80 epochs; a cosine stands
-in for the line. It crops .75 to 1 of each face, jitters brightness, contrast and saturation by .4, flips half and
-erases .02 to .2 of a fifth (dataloader.py:42-49).
 """
 
 from typing import Any, ClassVar
@@ -50,11 +46,20 @@ class PairScore(nn.Module):
 
 
 @register("la-net", paper="Wu and Cui, ICCV 2023, without landmarks", year=2023, family="fer",
-          needs=("per-sample state",))
+          needs=("per-sample state",), schedule_epochs=80)
 class LANet(Method):
     targets: Tensor  # float32 [N, C], b
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 128, "lr": 1e-3, "epochs": 80, "optimiser": "adam", "weight_decay": 0.0, "schedule": "cosine"}
+        "optimiser": "adam", "lr": 1e-3, "weight_decay": 0.0, "schedule": "cosine", "batch_size": 128, "epochs": 80,
+        "augment": {"flip": 0.5, "erase": 0.2, "erase_scale": (0.02, 0.2)},
+        "colour": "rgb", "mean": (0.5412, 0.4324, 0.3795), "std": (0.2485, 0.2182, 0.2066)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "hw-tony/LA-Net at 74bb121", "optimiser": "train.py:41", "lr": "train.py:113",
+        "weight_decay": "train.py:114", "schedule": "ours: for a straight line to 0 (train.py:42-45)",
+        "batch_size": "train.py:115", "epochs": "train.py:112", "flip": "dataloader.py:43",
+        "erase, erase_scale": "dataloader.py:48", "colour": "dataloader.py:59", "mean, std": "dataloader.py:39-40",
+        "weights": "a ResNet-18 (train.py:139), of MS-Celeb by dataloader.py:40",
+        "left out": "crops of .75 to 1 of the face, jitter of brightness, contrast, saturation (dataloader.py:44-45)"}
 
     def __init__(self, context: Context, *, lam: float = 1.0, neighbours: int = 8, memory: float = 0.125) -> None:
         super().__init__(context)

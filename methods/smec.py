@@ -34,8 +34,14 @@ from fer_bench.registry import register
 class SMEC(Method):
     rows: Tensor  # float32 [h, h'], resizes merged maps of h' rows
     paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 32, "lr": 1e-4, "epochs": 60, "optimiser": "adam", "weight_decay": 1e-4,
-        "schedule": "exponential", "gamma": 0.9}
+        "optimiser": "adam", "lr": 1e-4, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
+        "batch_size": 32, "epochs": 60, "augment": {"noise": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
+        "colour": "rgb", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    paper_sources: ClassVar[dict[str, str]] = {
+        "code": "IIPL-CAU/SMEC at 29b5f4a, src/", "optimiser, lr, weight_decay": "main.py:193",
+        "schedule, gamma": "main.py:194", "batch_size": "train.sh:12", "epochs": "main.py:47",
+        "noise": "dataset.py:54-56; no flip of the first view", "erase, erase_scale": "main.py:160",
+        "colour": "dataset.py:46", "mean, std": "main.py:158-159", "weights": "VGGFace2's ResNet-50 (main.py:39)"}
 
     def __init__(self, context: Context, *, lam: float = 5.5) -> None:
         super().__init__(context)

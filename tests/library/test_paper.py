@@ -12,7 +12,8 @@ from fer_bench.errors import UserError
 from fer_bench.library.paper import NOTES, REQUIRED, classes, entries, text, without
 from fer_bench.protocols.protocol import Augment, load_recipe
 from fer_bench.registry import method_info, methods, resolve_parameters
-from fer_bench.runs.plan import Request, make_plans
+from fer_bench.runs.plan import make_plans
+from fer_bench.runs.request import Request
 
 INFOS = methods()[0]
 FER = [name for name, info in INFOS.items() if info.family == "fer"]
@@ -70,6 +71,8 @@ RATES = {  # method: the rates of its source by epoch, of all and of classifiers
     "nla": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "mek": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "man": (torch_s(SCHEDULERS.ExponentialLR, 1e-3, gamma=0.9), None),
+    "dare-loss": (torch_s(SCHEDULERS.ExponentialLR, 4e-5, gamma=0.98), None),
+    "smec": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "ada-df": (torch_s(SCHEDULERS.ExponentialLR, 1e-3, gamma=0.9), None),
     "resup": (torch_s(SCHEDULERS.MultiStepLR, 2e-4, milestones=[10, 20], gamma=0.1), None),
     "dan": (torch_s(SCHEDULERS.StepLR, 0.1, step_size=10, gamma=0.1), None),

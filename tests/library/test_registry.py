@@ -21,7 +21,8 @@ PROMISED = {
     "class-balanced", "class-balanced-focal", "ldam-drw", "balanced-softmax", "logit-adjustment",
     "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-swin", "mek-rac", "mek-rsl",
     "dmue", "dmue-released", "man",
-    "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss",
+    "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss", "cutmix", "proselflc", "disc", "la-net", "dare-loss",
+    "smec",
 }
 
 
