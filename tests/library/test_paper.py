@@ -71,7 +71,7 @@ RATES = {  # method: the rates of its source by epoch, of all and of classifiers
     "nla": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "mek": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "man": (torch_s(SCHEDULERS.ExponentialLR, 1e-3, gamma=0.9), None),
-    "dare-loss": (torch_s(SCHEDULERS.ExponentialLR, 4e-5, gamma=0.98), None),
+    "dare-loss": (lambda epoch: 4e-5 * 0.98**epoch, None),
     "smec": (torch_s(SCHEDULERS.ExponentialLR, 1e-4, gamma=0.9), None),
     "ada-df": (torch_s(SCHEDULERS.ExponentialLR, 1e-3, gamma=0.9), None),
     "resup": (torch_s(SCHEDULERS.MultiStepLR, 2e-4, milestones=[10, 20], gamma=0.1), None),

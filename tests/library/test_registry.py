@@ -20,9 +20,8 @@ PROMISED = {
     "mixup", "gce", "sce", "elr", "co-teaching", "jocor", "dividemix", "bootstrap", "bootstrap-hard",
     "class-balanced", "class-balanced-focal", "ldam-drw", "balanced-softmax", "logit-adjustment",
     "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-swin", "mek-rac", "mek-rsl",
-    "dmue", "dmue-released", "man",
-    "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss", "cutmix", "proselflc", "disc", "la-net", "dare-loss",
-    "smec",
+    "dmue", "dmue-released", "man", "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss", "cutmix",
+    "proselflc", "disc", "la-net", "dare-loss", "smec",
 }
 
 

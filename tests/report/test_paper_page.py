@@ -19,6 +19,7 @@ def test_the_page_in_the_repository_is_up_to_date():
     assert (ROOT / "docs" / "paper-recipes.md").read_text() == paper_in_markdown((), print), (
         "run: python run_bench.py list methods --paper --markdown > docs/paper-recipes.md")
 
+
 STATED = {"ada-df", "cct", "dacl", "dan", "dare-loss", "dmue", "eac", "la-net", "man", "mek", "nla", "resup", "rul",
           "scn", "smec", "soft"}
 
