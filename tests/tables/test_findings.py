@@ -1,5 +1,6 @@
 """The tables of docs/findings.md that no command makes are those of the records that they name."""
 
+import csv
 import re
 import statistics
 from pathlib import Path
@@ -75,3 +76,22 @@ def test_the_course_of_weights_and_memory(method, key):
                                                       strict=True)]
     shown = [cells[1:] for cells in rows("What NLA's weight does")[1:]]
     assert len(found) == 3 and expected in shown
+
+
+def test_what_was_mended():
+    with (ROOT / "results" / "earlier.csv").open() as file:
+        earlier = {(row["method"], row["protocol"]): row["overall"] for row in csv.DictReader(file)
+                   if row["set"] == "version 1"}
+    now = {}
+    for record in read_records(ROOT / "results" / "drawn-faces"):
+        key = record["label"], record["spec"]["protocol"]["name"]
+        now.setdefault(key, []).append(100 * record["result"]["last"]["overall"])
+    was = {"dmue-released": "dmue"}
+    for method, _, *cells in rows("What the mended methods do")[1:]:
+        expected = []
+        for protocol in ("noise30", "imb50"):
+            assert len(now[method, protocol]) == 3
+            before = (f"{mean(now['mek-swin', protocol]):.2f}" if method == "mek"
+                      else earlier[was.get(method, method), protocol])
+            expected += [before, f"{mean(now[method, protocol]):.2f}"]
+        assert cells == expected
