@@ -9,6 +9,7 @@ from fer_bench.library.source import MethodInfo, Parameter
 from fer_bench.tables.model import Record
 from fer_bench.tables.published import Published
 from fer_bench.tables.stats import mean
+from fer_bench.tables.text import views_in_words
 
 HEAD = """# Methods
 
@@ -60,8 +61,10 @@ def section(infos: Sequence[MethodInfo], published: Sequence[Published], records
             f"as {base.name}, but {settings(changed(info, base))}")
         lines.append(f"| {info.name} | {', '.join(info.needs) or '--'} | {info.passes:g} | {values} |")
     for base in first.values():
+        whose = "" if len(first) == 1 else f", {base.name}"
+        if base.views:
+            lines += ["", f"Views of its own{whose}, beyond the recipe's augmentation: {views_in_words(base.views)}."]
         if base.paper_recipe:
-            whose = "" if len(first) == 1 else f", {base.name}"
             lines += ["", f"How its source trains it (`--track paper`{whose}): "
                       f"[paper-recipes.md](paper-recipes.md#{base.name})."]
     for info in infos:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
 from fer_bench.tables.model import Cell, Missing, Record, Section
 from fer_bench.tables.records import natural, protocol_of
 from fer_bench.tables.stats import ALPHA
+from fer_bench.tables.text import views_in_words
 from fer_bench.tables.training_sets import training_notes
 
 FIXED = ("list", "instance", "column")  # kinds of noise that no seed draws
@@ -95,21 +95,9 @@ def _spread(counts: Sequence[int]) -> str:
 
 
 def _own_views(grid: Grid) -> list[str]:
-    """The views of each method that has any: "eac first (erase .5, ...)"."""
+    """The views of each method that has any."""
     found = {record["spec"]["method"]["name"]: record["views"] for record in grid.records() if "views" in record}
-    return [f"{name} " + ", ".join(f"{view} ({_changes(changes)})" for view, changes in views.items())
-            for name, views in sorted(found.items())]
-
-
-def _changes(changes: dict[str, Any]) -> str:
-    """What a view does other than the recipe, in words; what it does not do needs none."""
-    words = []
-    for key, value in changes.items():
-        if isinstance(value, list | tuple):
-            words.append(f"{key} " + " to ".join(f"{v:g}" for v in value))
-        elif value:
-            words.append(key if value is True else f"{key} {value:g}")
-    return ", ".join(words) or "as the recipe, drawn again"
+    return [f"{name} {views_in_words(views)}" for name, views in sorted(found.items())]
 
 
 def _column_notes(grid: Grid) -> list[str]:

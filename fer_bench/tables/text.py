@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fer_bench.tables.model import Cell, Column
 
 NONE = "--"
@@ -36,3 +38,19 @@ def p_text(p: float) -> str:
         return "p<.001"
     text = f"{p:.2f}" if p >= 0.055 else f"{p:.3f}"
     return "p=1" if float(text) == 1 else f"p={text.removeprefix('0')}"
+
+
+def views_in_words(views: dict[str, dict[str, Any]]) -> str:
+    """What each view of a method's own does other than the recipe; what it does not do needs no words. "first (erase
+    0.5, erase_scale 0.02 to 0.25), turned (mirror)"."""
+    return ", ".join(f"{name} ({_changes(changes)})" for name, changes in views.items())
+
+
+def _changes(changes: dict[str, Any]) -> str:
+    words = []
+    for key, value in changes.items():
+        if isinstance(value, list | tuple):
+            words.append(f"{key} " + " to ".join(f"{v:g}" for v in value))
+        elif value:
+            words.append(key if value is True else f"{key} {value:g}")
+    return ", ".join(words) or "as the recipe, drawn again"

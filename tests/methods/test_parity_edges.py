@@ -137,5 +137,5 @@ def test_dmue_with_two_classes_takes_the_latent_class_for_the_other_one():
     method = load_class(methods()[0]["dmue"])(context)
     method.net.head = nn.Linear(6, 2, bias=False)
     given = torch.randn(B, D, 2, 3)
-    wrong, latent, _ = method.from_branches(given, torch.randn(B, 6), LABELS % 2)
+    wrong, latent, _ = method.from_branches(given, torch.randn(B, 6), LABELS % 2, torch.arange(2 * B).view(B, 2))
     assert latent.tolist() == (1 - F.one_hot(LABELS % 2, 2)).tolist() and wrong == 0
