@@ -16,7 +16,6 @@ from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_
 from fer_bench.protocols.views import own_views
 from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
 from fer_bench.runs.request import Request, load_protocols
-from fer_bench.runs.score_tables import refuse_idle_scores
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 
 
@@ -41,7 +40,6 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings), request.track)
                   for info in infos}
     protocols = load_protocols(request)
-    refuse_idle_scores(request.scores, protocols)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
     for dataset in request.datasets:

@@ -10,6 +10,7 @@ from fer_bench.errors import UserError, near, unknown
 from fer_bench.library.methods import methods
 from fer_bench.library.source import MethodInfo
 from fer_bench.protocols.protocol import OF_A_DATASET, Protocol, load_protocol, protocol_names
+from fer_bench.runs.score_tables import refuse_idle_scores
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Request:
 
 
 def load_protocols(request: Request) -> list[Protocol]:
-    """The protocols of a request. Raises UserError, also for a --noise-list that none of them reads."""
+    """The protocols of a request. Raises UserError, also for a --noise-list or --scores that none of them reads."""
     protocols = [load_protocol(name) for name in request.protocols]
+    refuse_idle_scores(request.scores, protocols)
     if request.noise_list and not any(p.noise and p.noise.kind == "list" for p in protocols):
         names = ", ".join(p.name for p in protocols)
         raise UserError(f"--noise-list {request.noise_list}: no list is read under {names}; leave it out, or name a "

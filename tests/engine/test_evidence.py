@@ -128,7 +128,7 @@ def test_the_trial_stands_where_training_stood_and_went_elsewhere():
 
     def where():
         return (float(trainer.clock.step), float(trainer.clock.epoch), float(trainer.clock.progress),
-                float(trainer.data.start), trainer.data.order.tolist(), trainer.data.views[0]["flip"].tolist(),
+                float(trainer.data.start), trainer.data.order.tolist(), trainer.data.views["0"]["flip"].tolist(),
                 trainer.optimiser.param_groups[0]["lr"], torch.get_rng_state().tolist())
 
     here = where()

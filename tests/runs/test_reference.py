@@ -149,7 +149,7 @@ def test_a_run_finds_the_table_and_names_it_in_its_identity(place, table, capsys
     assert call(*place.words("--method", "ce", "--protocol", "idn30", results="idn")) == 0
     record, found = place.records("idn")[0], read_scores(table)
     assert record["spec"]["protocol"]["noise"] == {
-        "kind": "instance", "rate": 0.3, "confusion": None, "file": None, "base": 1, "column": None,
+        "kind": "instance", "rate": 0.3, "confusion": None, "file": None, "base": 1, "column": None, "seed": None,
         "scores": f"sha256:{found.digest}"}
     rows = exported(place, capsys, "--protocol", "idn30")[1:]
     assert sum(given != true for _, given, true in rows) == 19

@@ -8,6 +8,7 @@ import pytest
 from test_claims import RUN, dead_process, rewrite
 
 from fer_bench.errors import UserError
+from fer_bench.runs.spec import complete
 from fer_bench.runs.store import Store, read_records
 
 
@@ -17,7 +18,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def record(accuracy: float = 0.5, run: str = RUN) -> dict:
-    return {"schema": 1, "id": run, "label": "ce", "spec": {"seed": 0, "recipe": {"lr": 1e-4, "threads": 1}},
+    return {"schema": 1, "id": run, "label": "ce", "spec": complete({"seed": 0, "recipe": {"lr": 1e-4}}),
             "result": {"last": {"overall": accuracy}, "curve": [{"epoch": 1}, {"epoch": 2}], "predictions": [0, 1]},
             "cost": {"seconds": 1.25}}
 
