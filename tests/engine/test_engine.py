@@ -16,6 +16,7 @@ from fer_bench.engine import checkpoint
 from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.optim import lr_factor, make_optimiser, set_lr
+from fer_bench.engine.saver import Saver
 from fer_bench.engine.trainer import NotFinite, Trainer, build_method
 from fer_bench.method import Method
 from fer_bench.nets.backbone import backbone_maker
@@ -28,8 +29,11 @@ RECIPE = Recipe(name="t", title="t", backbone="resnet10-w16", image_size=16, col
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def settled(monkeypatch):
+    """One thread; each save is written before the next is due, else a busy machine leaves some out."""
     torch.set_num_threads(1)
+    due = Saver.due
+    monkeypatch.setattr(Saver, "due", lambda saver: saver.wait() or due(saver))
 
 
 class Plain(Method):
@@ -174,22 +178,9 @@ def test_a_run_whose_checkpoints_are_both_damaged_starts_over(tmp_path):
     assert parts["result"] == whole and len(rows) == 3 and len(said) == 2
 
 
-def test_the_checkpoint_of_another_run_is_not_used(tmp_path):
-    checkpoint.save(tmp_path, {"id": "other"})
-    said: list[str] = []
-    assert checkpoint.load(tmp_path, "made", said.append) is None and "belongs to run other" in said[0]
-
-
 def test_two_checkpoints_are_kept_and_nothing_else(tmp_path):
     run(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.pt", "previous.pt"]
-
-
-def test_saving_and_loading_a_checkpoint_is_exact(tmp_path):
-    state = {"id": "made", "method": {"w": torch.rand(3)}, "curve": [{"loss": 0.1}]}
-    checkpoint.save(tmp_path, state)
-    loaded = checkpoint.load(tmp_path, "made", print)
-    assert torch.equal(loaded["method"]["w"], state["method"]["w"]) and loaded["curve"] == state["curve"]
 
 
 def test_a_loss_that_is_not_finite_names_epoch_and_step(tmp_path):
