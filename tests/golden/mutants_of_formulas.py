@@ -40,6 +40,8 @@ METHODS = [
     ("logit_adjustment", "tau: float = 1.0", "tau: float = 1.2", "logit-adjustment"),
     ("logit_adjustment", "else logits - self.tau", "else logits + self.tau", "logit-adjustment-post-hoc"),
     ("man", "ambiguous: float = 0.6", "ambiguous: float = 0.8", "man"),
+    ("man", 'batch.view("strong")', "batch.second_view()", "man"),
+    ("eac", '"first": {"erase": 0.5', '"first": {"erase": 0.0', "eac"),
     ("mek", "lam: float = 2.0", "lam: float = 0.1", "mek-rac"),
     ("mek", "epsilon: float = 0.1", "epsilon: float = 0.3", "mek-rsl"),
     ("mixup", "(share * own + (1 - share) * other)", "(share * other + (1 - share) * own)", "mixup"),
