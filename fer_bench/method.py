@@ -48,17 +48,16 @@ class Batch:
         labels: Tensor,
         index: Tensor,
         draws: dict[str, Tensor],
-        second_view: Callable[[bool], Tensor],
+        second_view: Callable[[], Tensor],
         view: Callable[[str], Tensor] | None = None,
     ) -> None:
         self.images, self.labels, self.index, self.draws = images, labels, index, draws
         self.logged: dict[str, Tensor] = {}
         self._second_view, self._view = second_view, view
 
-    def second_view(self, flip: bool = False) -> Tensor:
-        """An independent augmentation of the same faces, float32 [B, 3 or 1, S, S]. ``flip``: each face stands as the
-        mirror image of the first view, moved alike; pixel noise and erasing are its own."""
-        return self._second_view(flip)
+    def second_view(self) -> Tensor:
+        """An independent augmentation of the same faces, as the recipe has it, float32 [B, 3 or 1, S, S]."""
+        return self._second_view()
 
     def view(self, name: str) -> Tensor:
         """One of the views that ``Method.views`` declares, of the same faces, float32 [B, 3 or 1, S, S]."""

@@ -34,7 +34,7 @@ from fer_bench.registry import register
 
 
 @register("disc", paper="Li et al., CVPR 2023", year=2023, family="noise", needs=("second view", "per-sample state"),
-          passes=4, schedule_epochs=60)
+          passes=4, schedule_epochs=60, history=("a cutout of an odd side keeps it",))
 class DISC(Method):
     views: ClassVar[dict[str, dict[str, Any]]] = {"strong": {
         "noise": 0.0, "crop": 0.125, "flip": 0.5, "randaugment": 2, "magnitude": 5.0, "cutout": 0.15, "shift": 0,

@@ -32,7 +32,7 @@ from fer_bench.registry import register
 
 @register("man", paper="Zhang et al., Pattern Recognition Letters 164, 2022", year=2022, family="fer",
           needs=("second view", "2 networks", "per-sample state", "sweeps"), passes=4, schedule_epochs=100,
-          history=("the strong view is its own, with RandAugment",))
+          history=("the strong view is its own, with RandAugment", "a cutout of an odd side keeps it"))
 class MAN(Method):
     views: ClassVar[dict[str, dict[str, Any]]] = {"strong": {
         "noise": 0.0, "crop": 0.018, "flip": 0.5, "randaugment": 2, "magnitude": 10.0, "cutout": 0.071, "shift": 0,

@@ -33,6 +33,7 @@ from fer_bench.registry import register
 @register("smec", paper="Kim et al., IEEE Access 2023", year=2023, family="fer", needs=("second view",), passes=2)
 class SMEC(Method):
     rows: Tensor  # float32 [h, h'], resizes merged maps of h' rows
+    views: ClassVar[dict[str, dict[str, Any]]] = {"mirrored": {"mirror": True}}
     paper_recipe: ClassVar[dict[str, Any]] = {
         "optimiser": "adam", "lr": 1e-4, "weight_decay": 1e-4, "schedule": "exponential", "gamma": 0.9,
         "batch_size": 32, "epochs": 60, "augment": {"noise": 0.5, "erase": 0.5, "erase_scale": (0.02, 0.25)},
@@ -58,7 +59,7 @@ class SMEC(Method):
         return torch.einsum("ij,bcjw->bciw", self.rows, torch.cat(self.net.features(halves).chunk(2), 2))
 
     def loss(self, batch: Batch, clock: Clock) -> Tensor:
-        maps, halves = self.net.features(batch.images), self.merged(batch.second_view(flip=True))
+        maps, halves = self.net.features(batch.images), self.merged(batch.view("mirrored"))
         logits = self.net.head(maps.mean((2, 3)))
         whole, merged = (torch.einsum("cd,bdhw->bchw", self.net.head.weight, x) for x in (maps, halves))
         return F.cross_entropy(logits, batch.labels) + self.lam * maps_apart(whole, merged).mean()

@@ -42,6 +42,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
     """List the runs of a request with their states, and say what those that are left will take."""
     from fer_bench.estimate import page
     from fer_bench.estimate.cards import find_card
+    from fer_bench.runs.check import check_parameters
 
     target = find_card(card) if card else None
     plans = make_plans(request, say)
@@ -52,6 +53,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
         print(describe_array(array, left))
     if not left:
         return
+    check_parameters(left)
     with counting() as progress:
         here = page.card_here(settings.device)
         lines = page.estimate(left, request.cache, settings.engine, here, target, say, progress)
@@ -124,9 +126,10 @@ def profile(request: Request, settings: Settings, say: Say) -> None:
     """Show where the time of each method's first run goes; no record is made."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler's own messages; it reads this when torch is imported
     from fer_bench.doctor import profiling
-    from fer_bench.runs.check import loadable
+    from fer_bench.runs.check import check_parameters, loadable
 
     plans = loadable(list({plan.label: plan for plan in reversed(make_plans(request, say))}.values())[::-1], say)
+    check_parameters(plans)
     settings = resolve(replace(settings, jobs=1), plans)
     for plan in plans:
         profiling.show(plan, settings, say)

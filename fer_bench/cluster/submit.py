@@ -48,7 +48,7 @@ def submit_plans(request: Request, plans: list[Plan], settings: Settings, array:
         failed = f", {states['failed']} failed (--retry failed runs them again)" if states["failed"] else ""
         say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
         return 1 if states["failed"] else 0
-    if request.plugins or request.weights not in ("none", "imagenet"):  # what is the user's own is tried here first
+    if request.plugins or request.settings or request.weights not in ("none", "imagenet"):  # the user's own: tried here
         from fer_bench.runs.check import check_networks, check_parameters, loadable
 
         usable = loadable(waiting, say)

@@ -35,7 +35,7 @@ def draw_view(recipe: Recipe, count: int, seed: int, epoch: int, view: str) -> d
         "box": draw_boxes(augment, count, size, rng),
     }
     if augment.crop:
-        border = pixels_of(augment.crop, size)
+        border = min(pixels_of(augment.crop, size), size - 1)
         drawn["crop"] = torch.randint(-border, border + 1, (count, 2), generator=rng)
     if augment.randaugment:
         drawn |= draw_operations(count, augment.randaugment, rng)
@@ -96,7 +96,7 @@ def erase(images: Tensor, box: Tensor) -> Tensor:
 
 def crop_images(images: Tensor, shift: Tensor) -> Tensor:
     """Move uint8 [B, S, S, C] by ``shift`` [B, 2] rows and columns; what comes in from outside is reflected."""
-    last = images.shape[1] - 1
+    last = images.shape[1] - 1  # at most as far as this is reflected
     place = torch.arange(last + 1, device=images.device)
     rows, columns = ((last - (last - (place + offset).abs()).abs()) for offset in (shift[:, :1], shift[:, 1:]))
     faces = torch.arange(len(images), device=images.device).view(-1, 1, 1)
@@ -104,11 +104,13 @@ def crop_images(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor, centre: Tensor, share: float) -> Tensor:
-    """Set a square of uint8 [B, S, S, C] to grey, cut off at the border. centre: [B, 2] of 0..1."""
+    """Set a square of uint8 [B, S, S, C], this share of the side long, to grey; cut off at the border. centre: [B, 2]
+    of 0..1, where its middle is, or the lower right of its four middle pixels."""
     size = images.shape[1]
-    place, half = torch.arange(size, device=images.device), pixels_of(share, size) // 2
-    near = [(place - (size * at).floor() + 0.5).abs() < half for at in (centre[:, :1], centre[:, 1:])]  # [B, S] each
-    return images.masked_fill((near[0][:, :, None] & near[1][:, None])[..., None], FILL)
+    place, side = torch.arange(size, device=images.device), pixels_of(share, size)
+    first = [(size * at).floor() - side // 2 for at in (centre[:, :1], centre[:, 1:])]  # [B, 1] each
+    rows, columns = ((place >= start) & (place < start + side) for start in first)
+    return images.masked_fill((rows[:, :, None] & columns[:, None])[..., None], FILL)
 
 
 def normalise(images: Tensor, recipe: Recipe) -> Tensor:

@@ -59,6 +59,8 @@ class TrainingData:
         for name, recipe in own_views(views, self.recipe).items():
             changes = {key: value for key, value in views[name].items() if key != "mirror"}
             kind = FIRST if name == "first" else json.dumps(changes, sort_keys=True)
+            while name != "first" and kind in self.recipes:  # a second view of the same kind has draws of its own
+                kind += " again"
             self.recipes[kind] = recipe
             self.named[name] = kind, bool(views[name].get("mirror"))
 
@@ -90,7 +92,7 @@ class TrainingData:
         index = self.order[place]
         draws = {name: value[place] for name, value in self.draws.items()}
         return Batch(self.view(FIRST, index, place), self.labels[index], index, draws,
-                     lambda mirror: self.view(SECOND, index, place, mirror),
+                     lambda: self.view(SECOND, index, place),
                      lambda name: self.own_view(name, index, place))
 
     def own_view(self, name: str, index: Tensor, place: Tensor) -> Tensor:

@@ -72,13 +72,15 @@ def imbalance_head(counts: np.ndarray, profile: str, factor: float) -> int:
     """How many of the largest class are kept, for class counts int64 [C].
 
     All of them where the smallest class has its share of that: then largest / smallest is the factor, and a class in
-    between that has less than its share keeps all it has. Otherwise the largest number for which every class has its
-    share: the head shrinks, since the tail cannot grow.
+    between that has less than its share keeps all it has. Otherwise the head shrinks, since the tail cannot grow: to
+    factor times the smallest class, rounded up, of the largest head for which every class has its share.
     """
     most = sorted(counts.tolist(), reverse=True)
     if shares(profile, len(most), factor, most[0])[-1] <= most[-1]:
         return int(most[0])
-    return bisect.bisect_left(range(1, most[0] + 1), True, key=lambda head: not _fits(most, profile, factor, head))
+    head = bisect.bisect_left(range(1, most[0] + 1), True, key=lambda head: not _fits(most, profile, factor, head))
+    tail = shares(profile, len(most), factor, head)[-1]
+    return math.ceil(factor * tail - 1e-9) if tail else head
 
 
 def _fits(most: list[int], profile: str, factor: float, head: int) -> bool:

@@ -25,8 +25,8 @@ from fer_bench.protocols.protocol import Protocol
 
 EXPORTED = "id,given,true"
 WITHIN = 0.01  # a list's share of changed labels may differ by a point from the rate that its protocol names
-LINE = re.compile(r"\s*(\S.*?)\s+(-?[0-9]+)(?:\s.*)?")  # a name may hold spaces
-EXPORTED_LINE = re.compile(r"(.+),([0-9]+),([0-9]+)\s*")  # and commas, in quotation marks then
+LINE = re.compile(r"\s*(\S.*?)\s+(-?[0-9]{1,9})(?:\s.*)?")  # a name may hold spaces
+EXPORTED_LINE = re.compile(r"(.+),([0-9]{1,9}),([0-9]{1,9})\s*")  # and commas, in quotation marks then
 
 
 @dataclass(frozen=True)
@@ -142,22 +142,31 @@ def face(name: str) -> str:
 
 
 def _matched(found: NoiseList, pack: Pack, entries: dict[str, Entry]) -> list[Entry | None]:
-    """The entry of each training face: under its id, else under its name without folders. Raises UserError for a name
-    without folders that could mean two."""
+    """The entry of each training face: under its id, else under a name that ends as it does, or as which it ends.
+    Raises UserError for a name that could mean two faces."""
     ids = [face(one) for one in pack.train.ids]
     known = {face(one) for split in pack.splits.values() for one in split.ids}
-    others: dict[str, list[Entry]] = {}
-    for name, entry in entries.items():
+    others: dict[str, list[str]] = {}  # by name without folders
+    for name in entries:
         if name not in known:  # whoever is named in full is not meant by half
-            others.setdefault(name.rpartition("/")[2], []).append(entry)
-    alike = Counter(one.rpartition("/")[2] for one in ids if one not in entries)
+            others.setdefault(name.rpartition("/")[2], []).append(name)
+    alike: dict[str, list[str]] = {}
+    for one in ids:
+        if one not in entries:
+            alike.setdefault(one.rpartition("/")[2], []).append(one)
     twice = {one for one, count in Counter(ids).items() if count > 1}
     matched: list[Entry | None] = []
     for face_id, one in zip(pack.train.ids, ids, strict=True):
         base = one.rpartition("/")[2]
-        meant = [entries[one]] if one in entries else others.get(base, [])
-        if meant and (len(meant) > 1 or one in twice or (one not in entries and alike[base] > 1)):
-            raise UserError(f"{found.where}:{meant[0].line}: '{base}' is not enough to tell which face is meant, first "
-                            f"{face_id}; name the faces as the dataset does, with their folders")
-        matched.append(meant[0] if meant else None)
+        meant = [one] if one in entries else [name for name in others.get(base, []) if _ends_alike(name, one)]
+        if meant and (len(meant) > 1 or one in twice or (
+                one not in entries and sum(_ends_alike(meant[0], other) for other in alike[base]) > 1)):
+            raise UserError(f"{found.where}:{entries[meant[0]].line}: '{base}' is not enough to tell which face is "
+                            f"meant, first {face_id}; name the faces as the dataset does, with their folders")
+        matched.append(entries[meant[0]] if meant else None)
     return matched
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    """Whether one path is the other's end, folder by folder: "a/1.png" is that of "b/a/1.png", not of "ba/1.png"."""
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")

@@ -108,6 +108,9 @@ def add_noise(train: Split, pack: Pack, noise: Noise, seed: int, scores: Scores 
         pairs, target = noise.confusion or {}, np.arange(count)
         sources = class_indices(pack, pairs, "noise of kind confusion")
         target[sources] = [class_index(pack, mistaken) for mistaken in pairs.values()]
+        if len(same := [name for name, source in zip(pairs, sources, strict=True) if target[source] == source]):
+            raise UserError(f"noise of kind confusion: '{same[0]}' and '{pairs[same[0]]}' are one class of "
+                            f"'{pack.name}', so no label would change; name another one")
         return corrupt.confusion_noise(train.ids, train.labels, target, noise.rate or 0.0, seed)
     if noise.kind == "list":
         return train.columns[LISTED]

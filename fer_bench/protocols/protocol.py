@@ -98,6 +98,9 @@ class Augment(Model):
 
     @model_validator(mode="after")
     def _effective(self) -> Augment:
+        if self.erase_scale[0] > self.erase_scale[1]:
+            raise ValueError(f"erase_scale: found {self.erase_scale[0]:g} to {self.erase_scale[1]:g}, expected the "
+                             "smaller one first")
         if self.magnitude != 10.0 and not self.randaugment:
             raise ValueError("a magnitude has no effect without randaugment operations")
         return self
@@ -173,7 +176,7 @@ def load_protocol(name: str) -> Protocol:
     UserError in one line."""
     folder, known = builtin_folder("protocols"), protocol_names()
     stem, _, seed = name.rpartition("_")
-    if name in known or not (stem and seed.isascii() and seed.isdigit()):
+    if name in known or not (stem and seed.isascii() and seed.isdigit() and len(seed) < 19):
         return load(Protocol, "protocol", name, known, folder)
     if stem not in known:
         drawn = [one for one in known if drawn_parts(load_protocol(one))]
@@ -207,7 +210,8 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None, base: dict[s
     """
     folder = builtin_folder("protocols") / "recipes"
     changes = deepcopy(base or {})
-    if "schedule" in (overrides or {}):
+    own = overrides or {}
+    if own.get("schedule", changes.get("schedule")) != changes.get("schedule") or "milestones" in own:
         changes |= dict.fromkeys(("milestones", "head_milestones"))
-    changes |= {k: parse_value(k, v) for k, v in (overrides or {}).items()}
+    changes |= {k: parse_value(k, v) for k, v in own.items()}
     return load(Recipe, "recipe", name, recipe_names(), folder, changes)

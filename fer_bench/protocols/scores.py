@@ -13,6 +13,7 @@ import os
 import re
 import uuid
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -56,6 +57,9 @@ class Scores:
         if missing := [name for name in ids if name not in self.rows]:
             raise UserError(f"score table {self.digest[:12]}: {len(missing)} of {len(ids)} faces are not in it, first "
                             f"{', '.join(missing[:3])}; use the table of this dataset")
+        if missing := [name for name in classes if name not in self.classes]:
+            raise UserError(f"score table {self.digest[:12]}: it has no class '{missing[0]}', but "
+                            f"{', '.join(self.classes)}; make it anew")
         found: np.ndarray = self.probabilities.astype(np.float64)[[self.rows[name] for name in ids]]
         return found[:, [self.classes.index(name) for name in classes]]
 
@@ -110,7 +114,8 @@ def read_scores(path: Path) -> Scores:
             raise ValueError("no probabilities, or a face that stands in it twice")
     except FileNotFoundError:
         raise UserError(f"score table {path}: no such file; make one with 'run_bench.py scores'") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile,
+            zlib.error) as error:  # RuntimeError: also of a member that is encrypted, or packed in an unknown way
         reason = " ".join(str(error).split())[:80]
         raise UserError(f"score table {path}: not a whole one ({type(error).__name__}: {reason}); make it anew with "
                         "'run_bench.py scores'") from None

@@ -13,7 +13,7 @@ from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_recipe
-from fer_bench.protocols.views import own_views
+from fer_bench.protocols.views import overridden, own_views
 from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
 from fer_bench.runs.request import Request, load_protocols
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
@@ -40,6 +40,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     parameters = {info.name: resolve_parameters(info, own_settings(info, infos, request.settings), request.track)
                   for info in infos}
     protocols = load_protocols(request)
+    refuse_idle_settings(request, infos)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
     weights, parts = identify_weights(request.weights), []
     for dataset in request.datasets:
@@ -63,6 +64,15 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                 name = label(info, parameters[info.name], request.track)
                 plans.append(Plan(spec, name, info, protocol, recipe, dataset, request))
     return plans
+
+
+def refuse_idle_settings(request: Request, infos: list[MethodInfo]) -> None:
+    """Raise UserError for a --set-recipe that changes no method, since each has an own value in all of its views."""
+    for setting in request.recipe_settings:
+        part, _, key = setting.partition(".")
+        if part == "augment" and all(overridden(key, info.views) for info in infos):
+            raise UserError(f"--set-recipe {setting}: it has no effect on {', '.join(info.name for info in infos)}, "
+                            "whose views have their own; leave it out")
 
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:

@@ -54,6 +54,7 @@ def make_scores(request: Request, settings: Settings, out: Path | None, emit: Em
     path = out or table_path(request.cache, dataset["name"], dataset["fingerprint"], key)
     if is_made(path, key):
         return path
+    refuse_place(path)
     check_networks(loadable([plan], say))
     settings = resolve(settings, [plan])
     folder = settings.store.work / "scores" / key
@@ -68,6 +69,16 @@ def make_scores(request: Request, settings: Settings, out: Path | None, emit: Em
         claim.release()
     shutil.rmtree(folder, ignore_errors=True)
     return path
+
+
+def refuse_place(path: Path) -> None:
+    """Raise UserError for a place where no table can be put, or where something else lies, before any training."""
+    if path.exists():
+        read_scores(path)  # a table made otherwise may be replaced, another file not
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {path}: its folder cannot be made ({error.strerror}); name another place") from None
 
 
 def table_key(plan: Plan) -> str:

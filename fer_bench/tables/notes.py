@@ -78,7 +78,8 @@ def shortened(records: Iterable[Record]) -> list[str]:
     for record in records:
         spec = record["spec"]
         info, epochs = known.get(spec["method"]["name"]), spec["recipe"]["epochs"]
-        if info and (made_for := info.made_for(spec["track"])) > epochs:
+        said = record.get("shortened", {}).get("from_epochs", 0)  # of a plug-in's, which is not known here
+        if (made_for := info.made_for(spec["track"]) if info else said) > epochs:
             found.setdefault(record["label"], set()).add(made_for / epochs)
     if not found:
         return []
@@ -118,16 +119,18 @@ def _column_notes(grid: Grid) -> list[str]:
 
 
 def _noise_notes(grid: Grid) -> list[str]:
-    """What to know of wrong labels that no seed draws."""
-    of_kind: dict[str, set[str]] = {}
-    for record in grid.records():
-        noise = record["spec"]["protocol"].get("noise")
-        of_kind.setdefault(noise["kind"] if noise else "", set()).add(protocol_of(record))
+    """What to know of wrong labels, and of faces left out, that no run's seed draws."""
+    parts = [(protocol_of(record), part) for record in grid.records() for key in ("noise", "imbalance")
+             if (part := record["spec"]["protocol"].get(key))]
     notes = []
-    if "instance" in of_kind:
+    if any(part.get("kind") == "instance" for _, part in parts):
         notes.append("IDN: instance-dependent noise, the class that a reference network confuses the face with, most "
                      "confusable faces first.")
-    if fixed := set().union(*(of_kind.get(kind, set()) for kind in FIXED)):
-        names = ", ".join(sorted(fixed, key=natural))
-        notes.append(f"The wrong labels of {names} are the same for every seed: ± is of training alone there.")
+    drawn = {key: {name for name, part in parts if key in part and part.get("seed") is not None}
+             for key in ("kind", "factor")}  # of noise, of imbalance
+    labels = drawn["kind"] | {name for name, part in parts if part.get("kind") in FIXED}
+    for what, fixed in (("wrong labels", labels), ("faces that are left out", drawn["factor"])):
+        if fixed:
+            notes.append(f"The {what} of {', '.join(sorted(fixed, key=natural))} are the same for every seed: ± is of "
+                         "training alone there.")
     return notes

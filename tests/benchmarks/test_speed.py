@@ -101,7 +101,7 @@ def test_the_two_view_loss_is_that_of_our_method() -> None:
     ours = method.__new__(method)
     ours.__dict__.update(peer.method.__dict__)
     ours.net = net
-    batch = Batch(images, labels, torch.arange(8), {}, lambda mirror: images)
+    batch = Batch(images, labels, torch.arange(8), {}, lambda: images)
     theirs = peer(net(images), net(images.flip(-1)), labels)
     assert torch.allclose(theirs, ours.loss(batch, peer.clock), rtol=1e-5, atol=0) and theirs > 0
 

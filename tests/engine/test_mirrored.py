@@ -1,4 +1,4 @@
-"""The mirrored second view: the mirror image of the first but for pixel noise and erasing, as EAC's maps need it."""
+"""A mirrored view: the mirror image of the first but for pixel noise and erasing, as EAC's maps need it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ class Nothing(Method):
 
 def first_batch(**changes: float) -> Batch:
     augment = Augment(shift=3, erase_scale=(0.02, 0.1), **changes)
-    return next(batches(TrainingData(tiny_data().train, RECIPE.model_copy(update={"augment": augment}), 0, CPU),
-                        Nothing(), 0))
+    data = TrainingData(tiny_data().train, RECIPE.model_copy(update={"augment": augment}), 0, CPU)
+    data.declare({"mirrored": {"mirror": True}})
+    return next(batches(data, Nothing(), 0))
 
 
 @pytest.mark.parametrize("flip", [0.0, 0.5, 1.0])
 def test_it_is_the_mirror_image_whatever_the_flip_and_shift_of_the_first(flip):
     batch = first_batch(flip=flip)
-    assert torch.equal(batch.second_view(flip=True), batch.images.flip(-1))
+    assert torch.equal(batch.view("mirrored"), batch.images.flip(-1))
     assert not torch.equal(batch.second_view(), batch.images)
 
 
 def test_erasing_and_pixel_noise_are_its_own():
     batch = first_batch(flip=0.5, erase=1.0)
-    view, mirror = batch.second_view(flip=True), batch.images.flip(-1)
+    view, mirror = batch.view("mirrored"), batch.images.flip(-1)
     kept = (view != 0) & (mirror != 0)
     assert torch.equal(view[kept], mirror[kept]) and 0.5 < kept.float().mean() < 0.95
     assert ((view == 0) & (mirror != 0)).any() and ((view != 0) & (mirror == 0)).any()
     noisy = first_batch(flip=0.5, noise=1.0)
-    assert not torch.equal(noisy.second_view(flip=True), noisy.images.flip(-1))
+    assert not torch.equal(noisy.view("mirrored"), noisy.images.flip(-1))

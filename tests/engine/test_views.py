@@ -71,6 +71,12 @@ def test_methods_share_the_draws_of_a_kind_whatever_they_call_it():
     assert torch.equal(seen(one), seen(training_data()))  # the first view is everybody's
 
 
+def test_two_views_of_one_kind_have_draws_of_their_own():
+    data = training_data({"one": STRONG, "two": STRONG})
+    assert torch.equal(seen(data, "one"), seen(training_data({"strong": STRONG}), "strong"))
+    assert not torch.equal(seen(data, "one"), seen(data, "two"))
+
+
 def test_a_view_depends_on_seed_and_epoch_alone():
     views = {"strong": STRONG}
     data = training_data(views)
@@ -98,13 +104,15 @@ def test_crop_is_numpy_s_padding_reflected_and_cut_back():
         assert np.array_equal(made.squeeze(-1).numpy(), expected)
 
 
-def test_cutout_is_a_grey_square_cut_off_at_the_border():
+@pytest.mark.parametrize(("share", "pixels"), [(0.3, 6), (0.15, 3), (0.36, 7), (0.01, 1)])
+def test_cutout_is_a_grey_square_cut_off_at_the_border(share, pixels):
     images = torch.zeros(40, 20, 20, 1, dtype=torch.uint8)
     centre = torch.rand(40, 2)
-    found = augment.cut_out(images, centre, 0.3)  # of 6 pixels
+    found = augment.cut_out(images, centre, share)
     for face, (y, x) in zip(found, (centre * 20).long().tolist(), strict=True):
         expected = torch.zeros(20, 20, 1, dtype=torch.uint8)
-        expected[max(y - 3, 0) : y + 3, max(x - 3, 0) : x + 3] = 128
+        top, left = y - pixels // 2, x - pixels // 2
+        expected[max(top, 0) : top + pixels, max(left, 0) : left + pixels] = 128
         assert torch.equal(face, expected)
 
 
@@ -119,7 +127,13 @@ def test_a_view_that_is_not_declared_is_named_with_its_neighbour():
     ({"strong": {"erase": 2}}, "view 'strong': erase: found 2, input should be less than or equal to 1"),
     ({"strong": {"magnitude": 5}}, "view 'strong': .*a magnitude has no effect without randaugment operations"),
     ({"first": {"mirror": True}}, "view 'first': it is what the others mirror"),
-], ids=["key", "value", "no effect", "first"])
+    ({"first": {"randaugment": 1}, "turned": {"mirror": True}}, "view 'turned': RandAugment turns and shears"),
+    ({"strong": {"erase": 0.5, "erase_scale": (0.5, 0.1)}}, "view 'strong': erase_scale: found 0.5 to 0.1"),
+    ({"strong": {"mirror": 3}}, "view 'strong': mirror: found 3, expected True or False"),
+    ({"strong": 5}, "view 'strong': found 5, expected a name"),
+    ({3: {}}, "view 3: found {}, expected a name"),
+    (["strong"], r"views: found \['strong'\], expected names"),
+], ids=["key", "value", "no effect", "first", "turned", "range", "mirror", "number", "no name", "list"])
 def test_views_that_cannot_be_are_refused(views, line):
     with pytest.raises(UserError, match=line):
         training_data(views)

@@ -66,7 +66,7 @@ def clock_at(epoch: float):
 
 
 def batch() -> Batch:
-    return Batch(IMAGES, LABELS, torch.arange(B), {}, lambda mirror: IMAGES)
+    return Batch(IMAGES, LABELS, torch.arange(B), {}, lambda: IMAGES)
 
 
 def literal_weight(p: Tensor, label: int, epoch: int, peak1: bool = False, slope: float = 15) -> Tensor:

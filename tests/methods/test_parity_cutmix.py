@@ -88,7 +88,7 @@ def test_loss_and_gradient_are_those_of_the_formula(seed):
     draws = method.draw(torch.Generator().manual_seed(seed), B)
     box = draws["box"][0].tolist()
     area = sum(box[0] <= y < box[1] and box[2] <= x < box[3] for y in range(HEIGHT) for x in range(WIDTH))
-    batch = Batch(IMAGES.clone(), LABELS, torch.arange(B), draws, lambda mirror: IMAGES)
+    batch = Batch(IMAGES.clone(), LABELS, torch.arange(B), draws, lambda: IMAGES)
     expected = literal(method.net, box, draws["partner"].tolist(), 1 - area / (HEIGHT * WIDTH))
     assert_same(method.loss(batch, clock_at(1)), expected, list(method.net.parameters()))
     assert batch.images.equal(IMAGES)  # the faces themselves stay whole
@@ -117,6 +117,6 @@ def test_a_batch_is_left_whole_with_the_rest_of_the_probability(monkeypatch, val
     method = build(**values)
     draws = method.draw(torch.Generator(), B)
     assert (float(draws["share"][0]) == 1) == whole
-    loss = method.loss(Batch(IMAGES, LABELS, torch.arange(B), draws, lambda mirror: IMAGES), clock_at(0))
+    loss = method.loss(Batch(IMAGES, LABELS, torch.arange(B), draws, lambda: IMAGES), clock_at(0))
     plain = sum(ce(z, int(y)) for z, y in zip(method.net(IMAGES), LABELS, strict=True)) / B
     assert math.isclose(float(loss.detach()), float(plain.detach()), rel_tol=1e-12) == whole

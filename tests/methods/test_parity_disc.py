@@ -28,7 +28,7 @@ def build(net, epochs: int = EPOCHS, **values: str):
 
 def batch(rows: list[int], **draws: Tensor) -> Batch:
     index = torch.tensor(rows)
-    return Batch(IMAGES[index], FACES.given[index], index, draws, lambda mirror: SECOND[index],
+    return Batch(IMAGES[index], FACES.given[index], index, draws, lambda: SECOND[index],
                  lambda name: SECOND[index])
 
 

@@ -59,7 +59,7 @@ def clock_at(epoch):
 
 def batch(draws=None, size=B):
     return Batch(IMAGES[:size], LABELS[:size], torch.arange(size), draws or {},
-                 lambda mirror: VIEWS[:size].flip(-1) if mirror else VIEWS[:size],
+                 lambda: VIEWS[:size],
                  lambda name: VIEWS[:size].flip(-1) if name == "mirrored" else VIEWS[:size])
 
 

@@ -53,7 +53,7 @@ class Bare(nn.Identity):
 
 def batch() -> Batch:
     images = torch.zeros(B, 1, 2, 2)
-    return Batch(images, LABELS, torch.arange(B), {}, lambda mirror: images)
+    return Batch(images, LABELS, torch.arange(B), {}, lambda: images)
 
 
 def ce(z: list[Tensor] | Tensor, label: int) -> Tensor:

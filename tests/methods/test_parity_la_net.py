@@ -41,7 +41,7 @@ def build(epochs: int = EPOCHS, **values: str):
 
 def batch(rows: list[int]) -> Batch:
     index = torch.tensor(rows)
-    return Batch(index[:, None, None, None].double(), FACES.given[index], index, {}, lambda mirror: index)
+    return Batch(index[:, None, None, None].double(), FACES.given[index], index, {}, lambda: index)
 
 
 def layer(linear: nn.Linear, x: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def build(name: str, *networks: nn.Module, rate: float | None = None, labels: Te
 
 def batch(index: list[int] = range(B), **draws: Tensor) -> Batch:
     rows = torch.tensor(list(index))
-    return Batch(IMAGES[rows], LABELS[rows], rows, draws, lambda mirror: SECOND[rows])
+    return Batch(IMAGES[rows], LABELS[rows], rows, draws, lambda: SECOND[rows])
 
 
 def softmax(z: Tensor) -> list[Tensor]:

@@ -26,7 +26,7 @@ def build(z: Tensor, **values: str):
 
 def batch() -> Batch:
     images = torch.zeros(B, 1, 2, 2)
-    return Batch(images, FACES.given, torch.arange(B), {}, lambda mirror: images)
+    return Batch(images, FACES.given, torch.arange(B), {}, lambda: images)
 
 
 

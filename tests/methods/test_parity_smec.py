@@ -78,11 +78,11 @@ def test_smec_loss_and_gradient_are_those_of_the_formula(stride, height, values,
     """Maps that fit, maps of one row more (4 of halves, 3 of the whole), and a last odd row."""
     images, second = torch.randn(2, B, 1, height, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     method = build(lambda: Net(stride), (1, height, 6), **values)
-    views: list[bool] = []
-    given = Batch(images, FACES.given, torch.arange(B), {}, lambda mirror: views.append(mirror) or second)
+    views: list[str] = []
+    given = Batch(images, FACES.given, torch.arange(B), {}, lambda: images, lambda name: views.append(name) or second)
     expected = literal_smec(method.net, images, second, lam)
     assert_same(method.loss(given, clock_at(2)), expected, list(method.parameters()))
-    assert views == [True], "view 2 is the mirrored face"
+    assert views == ["mirrored"] and method.views == {"mirrored": {"mirror": True}}
 
 
 @pytest.mark.parametrize("stride", [1, 2])

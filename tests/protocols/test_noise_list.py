@@ -92,13 +92,18 @@ def test_ids_with_folders_are_found_in_full_before_anything_else():
     assert labels_of(listed(*lines), ids) == [1, 2, 0]
 
 
-def test_ids_with_folders_are_found_by_their_own_name_where_that_is_enough():
-    assert labels_of(listed("one.png 3", "other/two.png 2"), ["a/one.png", "b/two.png"]) == [2, 1]
+def test_ids_with_folders_are_found_by_the_end_of_a_path_where_that_is_enough():
+    lines = ["one.png 3", "data/b/two.png 2", "c/1.png 1", "d/1.png 2"]
+    assert labels_of(listed(*lines), ["a/one.png", "b/two.png", "x/c/1.png", "x/d/1.png"]) == [2, 1, 0, 1]
+
+
+def test_a_face_in_another_folder_is_another_face():
+    assert labels_of(listed("anger/1.png 3", "ba/2.png 2"), ["happy/1.png", "a/2.png"]) == [-1, -1]
 
 
 @pytest.mark.parametrize(("lines", "ids"), [
     (["1.png 2", "2.png 1"], ["a/1.png", "b/1.png"]),  # one name, two faces
-    (["x/1.png 2", "y/1.png 2"], ["a/1.png"]),  # two names, one face
+    (["x/a/1.png 2", "y/a/1.png 2"], ["a/1.png"]),  # two names, one face
     (["a/1.png 2", "1.png 3"], ["a/1.png", "b/1.png", "c/1.png"]),
     (["1.png 2", "3.png 3"], ["1.png", "1_aligned.png"])])
 def test_a_name_that_could_mean_two_faces_is_refused(lines, ids):

@@ -172,7 +172,7 @@ def check_no_host_reads(method_class: Any, parameters: Parameters) -> None:
     rows = torch.zeros(size, dtype=torch.int64, device=meta)
     clock = make_clock(3, 6, meta)
     try:
-        method.loss(Batch(images, rows, rows.clone(), draws, lambda mirror: torch.empty_like(images),
+        method.loss(Batch(images, rows, rows.clone(), draws, lambda: torch.empty_like(images),
                       lambda name: torch.empty_like(images)), clock).backward()
         with torch.no_grad():
             method.after_step(clock)
