@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from fer_bench.cli import look, manage, scores, train
+from fer_bench.cli import look, manage, scores, train, weights
 from fer_bench.cli.options import say
 from fer_bench.errors import UserError, unknown
 
@@ -27,6 +27,7 @@ app.add_typer(look.app)
 app.add_typer(manage.app)
 app.add_typer(scores.app)
 app.add_typer(look.data_app, name="data")
+app.add_typer(weights.app, name="weights")
 
 # The parser's base of all usage errors; typer carries click inside itself or beside it, depending on its version.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -79,7 +80,7 @@ def usage_line(error: Any) -> str:
     """A parser's complaint in one line, with near matches for an unknown command; empty after mere help."""
     line = " ".join(error.format_message().split())
     if found := re.match(r"No such command '(.*?)'", line):
-        return str(unknown("command", found[1], [*command_names(), "data", "check"]))
+        return str(unknown("command", found[1], [*command_names(), "data", "check", "weights", "get"]))
     return line
 
 

@@ -17,6 +17,7 @@ from fer_bench.cli.options import (
     Results,
     Root,
     ScoreTable,
+    Weights,
     Work,
     say,
 )
@@ -54,7 +55,7 @@ def verify(
     protocol: Annotated[str | None, typer.Option("--protocol", help="Its protocol's file, if it is your own.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Its recipe's file, if it is your own.")] = None,
     data_root: Root = None,
-    weights: Annotated[str, typer.Option(help="The checkpoint it began from, if any.")] = "none",
+    weights: Weights = "none",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     results: Results = RESULTS,
     work: Work = WORK,

@@ -24,6 +24,8 @@ Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python f
 NoiseList = Annotated[Path | None, typer.Option("--noise-list", help="File of a protocol that reads a noise list.")]
 ScoreTable = Annotated[Path | None, typer.Option("--scores", help="Score table of instance-dependent noise.")]
 PackSize = Annotated[int | None, typer.Option("--pack-size", help="Store faces at this many pixels.")]
+Weights = Annotated[str, typer.Option("--weights", help="What networks begin from: a checkpoint, 'dlib-face', "
+                                                        "'imagenet' or 'none'.")]
 RESULTS, WORK, CACHE = Path("results"), Path("work"), Path("cache")
 
 

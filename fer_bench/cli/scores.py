@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fer_bench.cli.options import CACHE, RESULTS, WORK, Cache, PackSize, Root, Work, check_device, say
+from fer_bench.cli.options import CACHE, RESULTS, WORK, Cache, PackSize, Root, Weights, Work, check_device, say
 from fer_bench.errors import UserError
 
 app = typer.Typer()
@@ -19,7 +19,7 @@ def scores(
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset, one at a time.")],
     data_root: Root = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
-    weights: Annotated[str, typer.Option(help="Checkpoint of the backbone, 'imagenet' or 'none'.")] = "none",
+    weights: Weights = "none",
     out: Annotated[Path | None, typer.Option(help="Write the table to this file instead of the cache.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     work: Work = WORK,

@@ -24,6 +24,7 @@ from fer_bench.runs.plan import Plan
 from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.store import Store
+from fer_bench.weights.catalog import is_named
 
 MOST_TASKS = 8  # of a submission that does not say how many
 Say = Callable[[str], None]
@@ -48,7 +49,7 @@ def submit_plans(request: Request, plans: list[Plan], settings: Settings, array:
         failed = f", {states['failed']} failed (--retry failed runs them again)" if states["failed"] else ""
         say(f"nothing to submit: {states['done']} of {len(plans)} done{failed}")
         return 1 if states["failed"] else 0
-    if request.plugins or request.settings or request.weights not in ("none", "imagenet"):  # the user's own: tried here
+    if request.plugins or request.settings or not is_named(request.weights):  # the user's own: tried here
         from fer_bench.runs.check import check_networks, check_parameters, loadable
 
         usable = loadable(waiting, say)
@@ -200,7 +201,7 @@ def absolute(request: Request) -> Request:
         return path.expanduser().absolute() if path is not None else None
 
     weights = request.weights
-    if weights not in ("none", "imagenet"):
+    if not is_named(weights):
         weights = str(Path(weights).expanduser().absolute())
     return replace(
         request, cache=request.cache.expanduser().absolute(), root=complete(request.root), weights=weights,

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from fer_bench.errors import UserError, near
+from fer_bench.nets import dlib_face, iresnet
 from fer_bench.nets.slim import WIDTHS, SlimResNet
+from fer_bench.nets.statistics import give_statistics, has_statistics
 from fer_bench.nets.weights import load_strictly, read_checkpoint
 
 
@@ -67,10 +69,15 @@ def make_trunk(name: str, channels: int, pretrained: bool = False) -> nn.Module:
     """A network without its classifier, ours or timm's, whose ``forward_features`` gives [B, D, h, w]."""
     if name in WIDTHS:
         return SlimResNet(WIDTHS[name], channels)
+    if name == dlib_face.NAME:
+        return dlib_face.DlibFace(channels)
+    if name in iresnet.BLOCKS:
+        return iresnet.IResNet(name, channels)
     import timm
 
     if not timm.is_model(name):
-        raise UserError(f"unknown backbone '{name}': {near(name, [*WIDTHS, *timm.list_models()])}")
+        ours = [*WIDTHS, dlib_face.NAME, *iresnet.BLOCKS]
+        raise UserError(f"unknown backbone '{name}': {near(name, [*ours, *timm.list_models()])}")
     try:
         network: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=channels)
     except Exception as error:
@@ -81,12 +88,16 @@ def make_trunk(name: str, channels: int, pretrained: bool = False) -> nn.Module:
     return network
 
 
-def backbone_maker(name: str, channels: int, num_classes: int, bf16: bool, weights: str) -> Callable[[], Backbone]:
-    """A function that builds the network anew. ``weights``: "none", "imagenet" or the path of a checkpoint.
+def backbone_maker(name: str, channels: int, num_classes: int, bf16: bool, weights: str, content: str = "",
+                   faces: Callable[[], Tensor] | None = None) -> Callable[[], Backbone]:
+    """A function that builds the network anew. ``weights``: "none", "imagenet" or the path of a checkpoint, ``content``
+    its ``content_hash`` if that is known.
 
-    Raises UserError at once, before any training, when the checkpoint does not fit.
+    faces: gives float32 [N, channels, S, S], of which a checkpoint without statistics for its batch norms gets some;
+    evaluation stays as it was (nets/statistics.py). Raises UserError at once, before any training, when the checkpoint
+    does not fit.
     """
-    state = None if weights in ("none", "imagenet") else read_checkpoint(Path(weights))
+    state = None if weights in ("none", "imagenet") else read_checkpoint(Path(weights), content)
 
     def make() -> Backbone:
         trunk = make_trunk(name, channels, pretrained=weights == "imagenet")
@@ -96,5 +107,8 @@ def backbone_maker(name: str, channels: int, num_classes: int, bf16: bool, weigh
 
     if state is not None:
         with torch.random.fork_rng(devices=[]):
-            make()
+            trunk = make().trunk
+        if faces is not None and not has_statistics(state):
+            give_statistics(trunk, faces())
+            state = trunk.state_dict()
     return make

@@ -20,8 +20,8 @@ from torch.autograd.function import once_differentiable
 class Conv2d(nn.Conv2d):
     """``nn.Conv2d`` without bias: same weights, same bits."""
 
-    def __init__(self, channels: int, out: int, size: int, stride: int) -> None:
-        super().__init__(channels, out, size, stride, size // 2, bias=False)
+    def __init__(self, channels: int, out: int, size: int, stride: int, padding: int | None = None) -> None:
+        super().__init__(channels, out, size, stride, size // 2 if padding is None else padding, bias=False)
         self.promised: tuple[Tensor, Promise] | None = None  # weights of the forward pass under way, their promise
 
     def forward(self, images: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from fer_bench.errors import UserError
 from fer_bench.library.methods import load_class
 from fer_bench.method import Context
 from fer_bench.protocols.protocol import Recipe
+from fer_bench.runs.networks import network_maker
 from fer_bench.runs.plan import Plan
-from fer_bench.runs.worker import maker
 
 
 def loadable(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
@@ -41,9 +41,7 @@ def check_networks(plans: list[Plan]) -> None:
     """Build every network, with its checkpoint, once before the first run. Raises UserError."""
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.serialization")
     for plan in {(p.recipe.backbone, p.recipe.colour): p for p in plans}.values():
-        make = maker(plan.recipe.backbone, plan.recipe.colour, len(plan.spec.content["dataset"]["classes"]),
-                     plan.recipe.precision, plan.request.weights)
-        try_network(plan.recipe, make)
+        try_network(plan.recipe, network_maker(plan))
 
 
 def try_network(recipe: Recipe, make: Callable[[], Any]) -> None:
@@ -68,12 +66,12 @@ def check_parameters(plans: list[Plan]) -> None:
     for plan in changed.values():
         recipe, values = plan.recipe, plan.spec.content["method"]["parameters"]
         classes = len(plan.spec.content["dataset"]["classes"])
-        make = maker(recipe.backbone, recipe.colour, classes, recipe.precision, plan.request.weights)
         shape = (len(recipe.mean), recipe.image_size, recipe.image_size)
         labels, rate = torch.arange(classes), 0.0 if values.get("oracle_rate") else None
         with torch.random.fork_rng(devices=[]):
             try:
-                load_class(plan.method)(Context(classes, labels, torch.ones_like(labels), recipe.epochs, 1, make, shape,
+                load_class(plan.method)(Context(classes, labels, torch.ones_like(labels), recipe.epochs, 1,
+                                                network_maker(plan), shape,
                                                 rate), **values)
             except ValueError as error:
                 raise UserError(f"method '{plan.method.name}': {error}") from None

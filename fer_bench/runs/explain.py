@@ -17,6 +17,7 @@ from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
 from fer_bench.runs.status import progress
 from fer_bench.runs.store import Record, Store, read_heads
+from fer_bench.weights.catalog import is_named
 
 Say = Callable[[str], None]
 
@@ -95,7 +96,8 @@ def request_of(record: Record, base: Request) -> Request:
     """What to ask for to make a record again; ``base`` says where data and weights lie on this machine."""
     spec = record["spec"]
     recipe = {key: json.dumps(value) for key, value in flat(spec["recipe"]) if key != "name"}
-    weights = "imagenet" if spec["weights"].startswith("imagenet") else base.weights
+    named = spec["weights"].partition(" ")[0]
+    weights = named if is_named(named) else base.weights
     return replace(
         base, methods=(spec["method"]["name"],), protocols=base.protocols or (spec["protocol"]["name"],),
         datasets=base.datasets or (spec["dataset"]["name"],), seeds=(spec["seed"],), track=spec["track"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from fer_bench.protocols.views import overridden, own_views
 from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
 from fer_bench.runs.request import Request, load_protocols
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
+from fer_bench.weights import catalog
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     protocols = load_protocols(request)
     refuse_idle_settings(request, infos)
     recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
-    weights, parts = identify_weights(request.weights), []
+    weights, parts = identify_weights(request.weights, request.cache), []
     for dataset in request.datasets:
         pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
         for protocol in protocols:
@@ -77,9 +77,14 @@ def refuse_idle_settings(request: Request, infos: list[MethodInfo]) -> None:
 
 def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     """The recipe of a method on a dataset: the same for all methods, unless --track paper."""
-    name = request.recipe or default_recipe(dataset, request.track)
+    package = catalog.PACKAGES.get(request.weights)
+    by_weights = package.recipe if package and request.track == "fair" else None
+    name = request.recipe or by_weights or default_recipe(dataset, request.track)
     base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
     recipe = load_recipe(name, request.recipe_settings, base)
+    if package and recipe.backbone != package.name:
+        raise UserError(f"--weights {package.name}: of backbone '{package.name}', found '{recipe.backbone}' in recipe "
+                        f"{recipe.name}; take --recipe {package.recipe}, or other weights")
     try:
         own_views(info.views, recipe)
     except UserError as error:
@@ -102,13 +107,7 @@ def label(info: MethodInfo, parameters: dict[str, Any], track: str) -> str:
     return " ".join([info.name, *changed])
 
 
-def identify_weights(weights: str) -> str:
-    """"none", "imagenet" with timm's version (which names the files), or the sha256 of a checkpoint file."""
-    if weights == "imagenet":
-        return f"imagenet timm {version('timm')}"
-    if weights == "none":
-        return weights
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise UserError(f"--weights {weights}: no such file; give a checkpoint, 'imagenet' or 'none'")
-    return file_hash(path)
+def identify_weights(weights: str, cache: Path) -> str:
+    """Named weights with what tells versions of that name, or the sha256 of a checkpoint file. Raises UserError."""
+    path = catalog.file_of(weights, cache)
+    return catalog.identity(weights) if path is None or weights in catalog.PACKAGES else file_hash(path)

@@ -9,12 +9,11 @@ import subprocess
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator
-from functools import cache, lru_cache
+from functools import cache
 from importlib import metadata
 from typing import Any
 
 import torch
-from torch import nn
 
 from fer_bench import __version__
 from fer_bench.engine.device import environment, settle
@@ -24,12 +23,12 @@ from fer_bench.engine.lane import Lane
 from fer_bench.errors import UserError
 from fer_bench.library.fingerprint import engine_hash
 from fer_bench.library.methods import load_class
-from fer_bench.nets.backbone import backbone_maker
 from fer_bench.paths import PACKAGE
 from fer_bench.protocols.prepare import trained_on
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.claims import Claim
 from fer_bench.runs.faces import prepared
+from fer_bench.runs.networks import network_maker
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 
@@ -207,10 +206,8 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
 def make_inputs(plan: Plan) -> Inputs:
     """All that the engine needs of a plan: its data prepared, its method imported."""
     data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
-    make = maker(plan.recipe.backbone, plan.recipe.colour, len(data.classes), plan.recipe.precision,
-                 plan.request.weights)
     return Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
-                  plan.spec.content["seed"], make)
+                  plan.spec.content["seed"], network_maker(plan))
 
 
 @cache
@@ -230,9 +227,3 @@ def own_commit() -> str:
     except OSError:
         return ""
     return git.stdout.strip() if git.returncode == 0 else ""
-
-
-@lru_cache(maxsize=2)
-def maker(backbone: str, colour: str, classes: int, precision: str, weights: str) -> Callable[[], nn.Module]:
-    """The network builder of a recipe; a checkpoint is read once per process."""
-    return backbone_maker(backbone, 1 if colour == "grey" else 3, classes, precision == "bf16", weights)

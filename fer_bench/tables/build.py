@@ -12,7 +12,7 @@ from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import KINDS, Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
 from fer_bench.tables.published import Published, matches
-from fer_bench.tables.records import dataset_of, natural, protocol_of
+from fer_bench.tables.records import dataset_of, natural, protocol_of, short_weights
 
 Key = tuple[str, ...]
 
@@ -144,8 +144,7 @@ def _options(record: Record) -> tuple[str, ...]:
     if spec["recipe"]["name"] != default_recipe(dataset, spec["track"]):
         options += ["--recipe", spec["recipe"]["name"]]
     if spec["weights"] != "none":
-        known = spec["weights"] == "imagenet"
-        options += ["--weights", "imagenet" if known else f"FILE-{spec['weights'][:12]}"]
+        options += ["--weights", short_weights(record, "FILE-")]
     if spec["track"] != "fair":
         options += ["--track", spec["track"]]
     return tuple(options)

@@ -75,8 +75,14 @@ def versions(record: Record) -> Iterator[Version]:
     digest, text = _digest(recipe)
     owner = dataset if spec["track"] == "fair" else f"{dataset}, {label}"
     yield Version("recipe on dataset", owner, digest, recipe["name"], "--recipe NAME", text)
-    weights = spec["weights"][:12]
-    yield Version("weights on dataset", dataset, weights, weights, "--weights NAME")
+    weights = spec["weights"] if " " in spec["weights"] else spec["weights"][:12]
+    yield Version("weights on dataset", dataset, weights, short_weights(record), "--weights NAME")
+
+
+def short_weights(record: Record, file: str = "") -> str:
+    """What a run began from, as --weights takes it: a name, or the first digits of a file's sha256 after ``file``."""
+    name, _, version = record["spec"]["weights"].partition(" ")
+    return name if version or name in ("none", "imagenet") else f"{file}{name[:12]}"
 
 
 def _parted(protocol: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -165,7 +171,7 @@ def select_records(records: Iterable[Record], *, methods: Names = None, protocol
     kept = _among("track", kept, track and [track], lambda record: {record["spec"]["track"]})
     kept = _among("seed", kept, seeds, lambda record: {record["spec"]["seed"]})
     if weights:
-        known = {record["spec"]["weights"][:12] for record in kept}
+        known = {short_weights(record) for record in kept}
         kept = [record for record in kept if record["spec"]["weights"].startswith(weights)]
         if known and not kept:
             raise unknown("weights", weights, known)

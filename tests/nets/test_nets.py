@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -40,6 +41,12 @@ FORMS = {
     "plain": lambda s: s,
     "wrapped in state_dict": lambda s: {"state_dict": s, "epoch": 3},
     "wrapped in model": lambda s: {"model": s},
+    "wrapped in net": lambda s: {"net": s, "optimizer": {"state": {}}},
+    "wrapped in model_state_dict": lambda s: {"iter": 7, "model_state_dict": prefixed(s, "module.")},
+    "wrapped twice": lambda s: {"model": {"state_dict": s}},
+    "with a numpy number beside it": lambda s: {"state_dict": s, "best_prec1": np.float64(0.875), "n": np.int64(3)},
+    "with 79,077 people": lambda s: {"state_dict": prefixed({**s, "fc.weight": torch.ones(79077, 1)}, "module.")},
+    "with 8,631 people": lambda s: {**s, "classifier.weight": torch.ones(8631, 1)},
     "with module.": lambda s: {"state_dict": prefixed(s, "module.")},
     "with backbone.": lambda s: prefixed(s, "module.backbone."),
     "with fc": lambda s: {**s, "fc.weight": torch.ones(7, 128), "fc.bias": torch.ones(7)},
@@ -97,7 +104,7 @@ def test_many_keys_are_counted_and_five_shown(tmp_path):
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(UserError, match="not a file of tensors alone"):
+    with pytest.raises(UserError, match="not a whole file of tensors"):
         read_checkpoint(path)
 
 
@@ -108,6 +115,49 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_checkpoint(tmp_path / "absent.pth")
+
+
+def test_values_that_cannot_be_are_refused(tmp_path):
+    state = weights()
+    state["layer1.0.conv1.weight"][0, 0, 0, 0] = float("nan")
+    assert "'layer1.0.conv1.weight' has values that are not finite" in refusal(tmp_path, state)
+    state = weights()
+    state["bn1.running_var"][3] = -1e-3
+    assert "'bn1.running_var' has a variance below zero" in refusal(tmp_path, state)
+
+
+@pytest.mark.parametrize(("content", "line"), [
+    (b"", "an empty file"), (b"<!DOCTYPE html><title>Google Drive", "a web page, not a file of tensors"),
+    (b"PK\x03\x04 cut off", "not a whole file of tensors")])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_what_a_failed_download_leaves_is_said_for_what_it_is(tmp_path, content, line, suffix):
+    path = (tmp_path / "weights").with_suffix(suffix)
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_checkpoint(path)
+    assert line in str(error.value) and not {"weights_only", "pickle", "\x1b"} & set(str(error.value).split())
+
+
+def test_a_folder_is_said_to_be_one(tmp_path):
+    with pytest.raises(UserError, match="a folder, expected a file of tensors in it"):
+        read_checkpoint(tmp_path)
+
+
+def test_the_keys_of_another_content_are_named(tmp_path):
+    line = refusal(tmp_path, {"epoch": 3, "weights": weights(), "opt": {}})
+    assert "found 'epoch', 'weights', 'opt', expected a state_dict of tensors, alone or under state_dict, model" in line
+
+
+def test_insightface_networks_load_with_their_descriptor_s_layers(tmp_path):
+    """Names as deepinsight/insightface's iresnet.py gives them: no norm is called as another's, and fc and features are
+    dropped."""
+    own = make_trunk("iresnet18", 3).state_dict()
+    assert {"prelu.weight", "layer1.0.bn3.weight", "layer2.0.downsample.1.bias", "bn2.running_mean"} <= own.keys()
+    torch.save({**own, "fc.weight": torch.ones(512, 25088), "features.weight": torch.ones(512)}, tmp_path / "ir18.pth")
+    made = backbone_maker("iresnet18", 3, 7, False, str(tmp_path / "ir18.pth"))()
+    assert made.features(torch.zeros(2, 3, 112, 112)).shape == (2, 512, 7, 7)
+    count = sum(value.numel() for key, value in make_trunk("iresnet50", 3).named_parameters())
+    assert count == 43_590_848 - 512 * (25_088 + 1) - 2 * 512  # of the whole network, less fc and features
 
 
 class Trap:

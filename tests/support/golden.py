@@ -55,6 +55,8 @@ ENGINE: dict[str, dict[str, Any]] = {  # what a recipe can ask, each alone, on c
     "smaller": {"augment": NO_AUGMENT, "image_size": 12},
     "wider": {"augment": NO_AUGMENT, "backbone": "resnet10-w24"},
     "resnet18": {"augment": NO_AUGMENT, "backbone": "resnet18", "image_size": 32},
+    "dlib-face": {"augment": NO_AUGMENT, "backbone": "dlib-face", "image_size": 64, "colour": "rgb",
+                  "mean": (0.48, 0.46, 0.41), "std": (1.0, 1.0, 1.0)},
 }
 
 
