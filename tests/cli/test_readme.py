@@ -7,12 +7,16 @@ from pathlib import Path
 import fakedata
 import pytest
 import torch
+from made_package import files, package_of, tgz
 
 from fer_bench.cli import main
 from fer_bench.nets.backbone import make_trunk
+from fer_bench.weights import catalog, package
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+FILES = files(spread=0.7)
+MADE = package_of(*FILES)
 NOT_RUN = ("pip install", "pytest", "git clone")  # installing and testing is how we got here
 
 
@@ -27,8 +31,15 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def stranger(tmp_path, monkeypatch):
-    """A folder with what the README takes for granted: a dataset, weights, the example's file."""
+    """A folder with what the README takes for granted: datasets, weights, the example's file."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(catalog.PACKAGES, "dlib-face", MADE)  # a made one, without a network
+    source = tgz(tmp_path / "made.tgz", {MADE.manifest: FILES[0], MADE.values: FILES[1]})
+    monkeypatch.setattr(package, "fetch", lambda known, folder: source)
+    package.get(MADE, tmp_path / "cache", (), print)
+    rows = [(usage, f"{usage}{copy}{name}", votes, label) for copy in range(9)
+            for usage, name, votes, label in fakedata.ferplus_rows() if name]
+    fakedata.ferplus(tmp_path / "data" / "ferplus", rows)
     for split, count in (("train", 84), ("test", 14)):
         for i in range(count):
             place = tmp_path / "RAF-DB" / "DATASET" / split / str(i % 7 + 1)
@@ -51,7 +62,7 @@ def test_command(command, stranger, capsys):
     if words[0].startswith("--"):
         words += ["--set-recipe", "epochs=1"]
         if "--data-root" in words:
-            words += ["--set-recipe", "image_size=32"]
+            words += ["--set-recipe", f"image_size={64 if 'dlib-face' in words else 32}"]
         if "--seeds" in words:
             words[words.index("--seeds") + 1] = "1"
         words = ["ce,focal" if word == "all" else word for word in words if word not in ("--jobs", "2")]

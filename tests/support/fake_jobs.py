@@ -9,7 +9,8 @@ from fer_bench.fake.counts import Report
 from fer_bench.fake.drive import drive
 from fer_bench.protocols.protocol import load_recipe
 
-RECIPES = {"quick": {}, "fer48": {}, "paper": {"image_size": "64"}, "face112": {"image_size": "64"}}  # other sizes change arithmetic only
+RECIPES = {"quick": {}, "fer48": {}, "paper": {"image_size": "64"}, "face112": {"image_size": "64"}}
+# other sizes change arithmetic only
 DRIVEN = [*INFOS, "scn-early-all", "crt-early"]
 
 
