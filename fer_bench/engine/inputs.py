@@ -6,13 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_bench.data.selection import Images
+from fer_bench.engine.augment import normalise
 from fer_bench.engine.keyed import key
+from fer_bench.engine.pixels import as_tensor
 from fer_bench.method import Context, Method
 from fer_bench.protocols.prepare import Prepared
 from fer_bench.protocols.protocol import Recipe
+
+FACES = 256  # that a network without statistics gets them from
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,10 @@ def build_method(inputs: Inputs, labels: Tensor, steps: int) -> Method:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key("init", inputs.seed))
         return inputs.method(context, **inputs.parameters)
+
+
+def faces_of_statistics(images: Images, recipe: Recipe) -> Tensor:
+    """Training faces of a dataset, evenly spaced in its own order, as they are predicted: float32 [N, C, S, S]. They
+    depend on no protocol and no seed, so that all runs on a dataset start from the same network."""
+    count = min(FACES, len(images))
+    return normalise(as_tensor(np.array(images[np.arange(count) * len(images) // count])), recipe)

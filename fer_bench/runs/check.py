@@ -65,7 +65,7 @@ def check_parameters(plans: list[Plan]) -> None:
     changed = {(p.label, p.recipe.backbone): p for p in plans if p.label != p.method.name}
     for plan in changed.values():
         recipe, values = plan.recipe, plan.spec.content["method"]["parameters"]
-        classes = len(plan.spec.content["dataset"]["classes"])
+        classes = len(plan.protocol.classes or plan.spec.content["dataset"]["classes"])
         shape = (len(recipe.mean), recipe.image_size, recipe.image_size)
         labels, rate = torch.arange(classes), 0.0 if values.get("oracle_rate") else None
         with torch.random.fork_rng(devices=[]):

@@ -82,14 +82,26 @@ def choose_recipe(request: Request, info: MethodInfo, dataset: str) -> Recipe:
     name = request.recipe or by_weights or default_recipe(dataset, request.track)
     base: dict[str, Any] = info.paper_recipe if request.track == "paper" else {}
     recipe = load_recipe(name, request.recipe_settings, base)
-    if package and recipe.backbone != package.name:
-        raise UserError(f"--weights {package.name}: of backbone '{package.name}', found '{recipe.backbone}' in recipe "
-                        f"{recipe.name}; take --recipe {package.recipe}, or other weights")
+    if package:
+        refuse_strangers(package, recipe)
     try:
         own_views(info.views, recipe)
     except UserError as error:
         raise UserError(f"{info.file}: method '{info.name}': {error}") from None
     return recipe
+
+
+def refuse_strangers(package: catalog.Package, recipe: Recipe) -> None:
+    """Raise UserError for named weights under a recipe of another backbone, or that shows faces as they do not know
+    them."""
+    if recipe.backbone != package.name:
+        raise UserError(f"--weights {package.name}: of backbone '{package.name}', found '{recipe.backbone}' in recipe "
+                        f"{recipe.name}; take --recipe {package.recipe}, or other weights")
+    own = load_recipe(package.recipe)
+    for key in ("colour", "mean", "std"):
+        if (found := getattr(recipe, key)) != (expected := getattr(own, key)):
+            raise UserError(f"--weights {package.name}: trained on faces with {key} {expected}, found {found}; leave "
+                            f"{key} to recipe {package.recipe}")
 
 
 def own_settings(info: MethodInfo, infos: list[MethodInfo], settings: dict[str, str]) -> dict[str, str]:

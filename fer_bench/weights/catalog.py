@@ -22,7 +22,7 @@ class Package:
     manifest: str  # place in the package
     values: str
     sha256: tuple[str, str]
-    bytes: tuple[int, int]
+    sizes: tuple[int, int]  # bytes of both
     content: str
     recipe: str
     licence: str

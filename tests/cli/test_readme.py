@@ -36,7 +36,7 @@ def stranger(tmp_path, monkeypatch):
     monkeypatch.setitem(catalog.PACKAGES, "dlib-face", MADE)  # a made one, without a network
     source = tgz(tmp_path / "made.tgz", {MADE.manifest: FILES[0], MADE.values: FILES[1]})
     monkeypatch.setattr(package, "fetch", lambda known, folder: source)
-    package.get(MADE, tmp_path / "cache", (), print)
+    package.get(MADE, tmp_path / "cache", (), lambda line: None)
     rows = [(usage, f"{usage}{copy}{name}", votes, label) for copy in range(9)
             for usage, name, votes, label in fakedata.ferplus_rows() if name]
     fakedata.ferplus(tmp_path / "data" / "ferplus", rows)

@@ -11,7 +11,7 @@ from fer_bench.nets.backbone import Backbone
 from fer_bench.runs import networks
 from fer_bench.runs.plan import make_plans
 from fer_bench.runs.request import Request
-from fer_bench.weights import catalog
+from fer_bench.weights import catalog, package
 
 FILES = files(spread=0.7)
 MADE = package_of(*FILES)
@@ -84,6 +84,23 @@ def test_other_backbones_are_refused(place, capsys):
     assert "backbone 'dlib-face' reads faces of 64 pixels and more, found 48" in line
 
 
+def test_another_normalisation_is_refused(place, capsys):
+    got(place)
+    line = refused(capsys, *words(place, "--method", "ce", "--set-recipe", "std=[0.2,0.2,0.2]"))
+    assert "trained on faces with std (1.0, 1.0, 1.0), found (0.2, 0.2, 0.2); leave std to recipe face112" in line
+
+
+def test_weights_that_are_there_are_not_made_again(place, capsys):
+    got(place)
+    path = catalog.place(MADE, place.cache)
+    before = path.stat().st_mtime_ns
+    assert call("weights", "get", "dlib-face", "--cache", str(place.cache)) == 0  # without npm, then
+    assert "there already" in capsys.readouterr().err and path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes()[:-1])
+    got(place)
+    assert path.stat().st_mtime_ns > before and package.is_whole(MADE, path)
+
+
 def network(place: Place, protocol: str, seed: int, **changes: str) -> dict[str, torch.Tensor]:
     """What the backbones of a run start from."""
     networks._makers.clear()
@@ -110,3 +127,14 @@ def test_few_faces_give_statistics_too(tmp_path):
     few = Place(tmp_path, train=2)
     got(few)
     assert network(few, "clean", 0)["bn1.running_var"].isfinite().all()
+
+
+def test_the_classifier_has_the_classes_that_a_protocol_keeps(place):
+    """Also where a run of all classes was made before it in the same process."""
+    got(place)
+    two = place.root / "two.yaml"
+    two.write_text("title: t\nclasses: [bars, squares]\n")
+    for protocol, classes in (("clean", 3), (str(two), 2)):
+        request = Request(("ce",), (protocol,), (f"folder:{place.data}",), (0,), place.cache, recipe=str(place.recipe))
+        made: Backbone = networks.network_maker(make_plans(request, lambda line: None)[0])()
+        assert made.head.out_features == classes

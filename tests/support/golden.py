@@ -21,8 +21,11 @@ from tinydata import RECIPE, tiny_trainer, train_epoch
 
 from fer_bench.data.pack import Split, make_pack
 from fer_bench.engine.device import processor
+from fer_bench.engine.inputs import faces_of_statistics
 from fer_bench.engine.metrics import evaluate
 from fer_bench.library.versions import ENGINE_VERSION
+from fer_bench.nets.backbone import make_trunk
+from fer_bench.nets.statistics import give_statistics
 from fer_bench.protocols.prepare import prepare
 from fer_bench.protocols.protocol import Augment, load_protocol
 from fer_bench.protocols.scores import Scores
@@ -108,13 +111,28 @@ def metric_numbers() -> Numbers:
         yield name, [float(v) for v in np.atleast_1d(np.array(value, dtype=float)) if np.isfinite(v)]
 
 
+def statistics_numbers() -> Numbers:
+    """What batch norms of a network without statistics get from faces, and what it says of them."""
+    torch.manual_seed(3)
+    trunk, rng = make_trunk("dlib-face", 3), np.random.default_rng(8)
+    for module in trunk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    recipe = RECIPE.model_copy(update={"image_size": 64, "colour": "rgb", "mean": (0.5,) * 3, "std": (1.0,) * 3})
+    faces = faces_of_statistics(rng.integers(0, 256, (300, 16, 16), dtype=np.uint8), recipe)
+    give_statistics(trunk, faces)
+    for name, value in trunk.state_dict().items():
+        if name.startswith(("bn1.", "layer1.2.bn2.", "layer4.0.bn1.")) and value.is_floating_point():
+            yield name, value.flatten()[:16].tolist()
+
+
 def cases() -> dict[str, Callable[[], Numbers]]:
     """Every golden run by its file: methods/NAME or engine/NAME."""
     found = {f"methods/{name}": partial(method_numbers, *case) for name, case in CASES.items()}
     plain = CASES["ce"]
     found |= {f"engine/{name}": partial(method_numbers, *plain, **changes) for name, changes in ENGINE.items()}
     return found | {"engine/labels": label_numbers, "engine/other-labels": other_label_numbers,
-                    "engine/metrics": metric_numbers}
+                    "engine/metrics": metric_numbers, "engine/statistics": statistics_numbers}
 
 
 def versions(case: str) -> dict[str, int]:
