@@ -29,7 +29,7 @@ def get(package: Package, cache: Path, sources: Sequence[Path], say: Say) -> Pat
     sources: nothing (npm fetches the package), the package as .tgz, or its two files.
     """
     target = place(package, cache)
-    if is_whole(package, target):
+    if not sources and is_whole(package, target):
         say(f"{package.name} is there already")
         return target
     if sources:
