@@ -1,6 +1,7 @@
 """The runs in the repository: whole records of one version, and the tables are made of them and nothing else."""
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from fer_bench.runs.spec import run_id
 from fer_bench.runs.store import read_records
 from fer_bench.tables import write_tables
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results"
+FOLDERS = ("drawn-faces", "face112-choice", "ferplus7-face112")
 KINDS = {"clean": "clean", "noise30": "noise", "noise40": "noise", "imb50": "imbalance", "imb100": "imbalance",
          "noise30-imb50": "both"}
 GRID = ("clean", "noise30", "imb50", "noise30-imb50")
@@ -22,23 +25,30 @@ GRID = ("clean", "noise30", "imb50", "noise30-imb50")
 
 @pytest.fixture(scope="module")
 def records():
+    return read("drawn-faces")
+
+
+@cache
+def read(folder: str):
     problems = []
-    found = read_records(RESULTS / "drawn-faces", problems.append)
+    found = read_records(RESULTS / folder, problems.append)
     assert found and not problems
     return found
 
 
-def test_one_folder_of_records_remains():
-    assert [path.parent.name for path in RESULTS.glob("*/records") if path.parent.name != "records"] == ["drawn-faces"]
+def test_folders_of_records():
+    assert sorted(path.parent.name for path in RESULTS.glob("*/records")) == list(FOLDERS)
 
 
-def test_ids_are_hashes_of_the_specs(records):
-    assert [r["id"] for r in records] == [run_id(r["spec"]) for r in records]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_ids_are_hashes_of_the_specs(folder):
+    assert [r["id"] for r in read(folder)] == [run_id(r["spec"]) for r in read(folder)]
 
 
-def test_all_are_of_the_declared_versions(records):
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_all_are_of_the_declared_versions(folder):
     found = methods()[0]
-    for record in records:
+    for record in read(folder):
         name = record["spec"]["method"]["name"]
         assert record["spec"]["code"] == {"method": found[name].version, "engine": ENGINE_VERSION}, name
 
@@ -85,7 +95,32 @@ def test_the_embedded_faces_tell_methods_apart(records):
     assert mean["clean"] - mean["noise30"] >= 0.05
 
 
-def test_tables_are_made_from_the_records(records, tmp_path):
-    written = {path.name: path.read_bytes() for path in write_tables(records, tmp_path)}
-    committed = {path.name: path.read_bytes() for path in (RESULTS / "tables").iterdir()}
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if (RESULTS / name / "tables").is_dir()])
+def test_tables_are_made_from_the_records(folder, tmp_path):
+    written = {path.name: path.read_bytes() for path in write_tables(read(folder), tmp_path)}
+    committed = {path.name: path.read_bytes() for path in (RESULTS / folder / "tables").iterdir()}
     assert written == committed
+
+
+def shown(text: str) -> list[dict[str, str]]:
+    """The rows of the markdown tables of a text, as {header: cell}."""
+    rows, heads = [], []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            heads = []
+        elif not heads:
+            heads = cells
+        elif not set(line) <= set("|:- "):
+            rows.append(dict(zip(heads, cells, strict=True)))
+    return rows
+
+
+def test_the_tables_of_the_readme_are_rows_of_the_tables():
+    readme = (ROOT / "README.md").read_text().split("<!-- tables -->")[1].split("<!-- end of tables -->")[0]
+    committed = [row for folder in FOLDERS for kind in ("noise", "imbalance")
+                 if (path := RESULTS / folder / "tables" / f"{kind}.md").is_file() for row in shown(path.read_text())]
+    rows = shown(readme)
+    assert {"synthetic", "ferplus7"} <= {row["dataset"] for row in rows}
+    for row in rows:
+        assert any(row.items() <= other.items() for other in committed), row
