@@ -21,7 +21,8 @@ from common.tools import about, parser, say, write
 from PIL import Image
 from safetensors.torch import load_file
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
+from fer_bench.data.opening import open_dataset
 from fer_bench.errors import UserError
 from fer_bench.nets.dlib_face import DlibFace
 from fer_bench.nets.statistics import give_statistics
@@ -34,7 +35,7 @@ PACKAGES = (DLIB_FACE.spec, "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend
 
 def images(root: Path, cache: Path) -> np.ndarray:
     """uint8 [N, 150, 150, 3]: faces evenly spaced in the test set, and noise."""
-    test = open_dataset("ferplus7", root, cache).test
+    test = open_dataset(ask("ferplus7", root), cache).test
     rows = np.arange(FACES) * len(test) // FACES
     faces = [np.asarray(Image.fromarray(np.asarray(test.images[row])).convert("RGB").resize((SIZE, SIZE)))
              for row in rows]

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from fer_bench.cli import look, manage, scores, train, weights
+from fer_bench.cli import data, look, manage, scores, train, weights
 from fer_bench.cli.options import say
 from fer_bench.errors import UserError, unknown
 
@@ -26,7 +26,7 @@ app.command(epilog=train.EPILOG)(train.run)
 app.add_typer(look.app)
 app.add_typer(manage.app)
 app.add_typer(scores.app)
-app.add_typer(look.data_app, name="data")
+app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 
 # The parser's base of all usage errors; typer carries click inside itself or beside it, depending on its version.

@@ -16,9 +16,8 @@ from tabulate import tabulate
 
 from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
-from fer_bench.errors import UserError
 from fer_bench.runs.execute import execute
-from fer_bench.runs.faces import cached_pack, prepared, protocol_notes
+from fer_bench.runs.faces import pack_of, prepared, protocol_notes
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
@@ -151,7 +150,7 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
     names: dict[str, Any] = {key: [name.strip() for name in filters[key].split(",")]
                              for key in ("methods", "protocols", "datasets") if filters[key]}
     seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
-    single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights")}
+    single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights", "data")}
     records = select_records(read_records(results, say), seeds=seeds, **names, **single)
     if out is not None:
         return "\n".join(str(path) for path in write_tables(records, out))
@@ -161,15 +160,13 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
     return render(made, format)
 
 
-def export(protocol: str, dataset: str, root: Path | None, seed: int, cache: Path, noise_list: Path | None,
-           scores: Path | None, size: int | None, say: Say) -> None:
+def export(request: Request, say: Say) -> None:
     """Write id,given,true of a protocol's training faces to standard output."""
-    request = Request((), (protocol,), (dataset,), (seed,), cache, root, noise_list=noise_list, pack_size=size,
-                      scores=scores)
+    (part,), (seed,) = request.parts(), request.seeds
     rule = load_protocols(request)[0]
-    pack = cached_pack(dataset, root, cache, size, say)
-    data = prepared(request, dataset, rule, seed)
-    for note in protocol_notes(rule, pack, data):
+    pack_of(request, part, seed, say)
+    data = prepared(request, part, rule, seed)
+    for note in protocol_notes(rule, part.dataset.name, data):
         say(note)
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["id", "given", "true"])
@@ -190,8 +187,7 @@ def scores(request: Request, settings: Settings, out: Path | None, say: Say) -> 
     display = Display(FOLDS, Console(stderr=True))
     with display.shown():
         path = make_scores(request, settings, out, display.emit, say)
-    made, train = read_scores(path), cached_pack(request.datasets[0], request.root, request.cache,
-                                                 request.pack_size).train
+    made, train = read_scores(path), pack_of(request, request.parts()[0], request.seeds[0]).train
     given = instance_noise(train.ids, train.labels, made.of(train.ids, made.classes), 0.3)
     changed = given != train.labels
     flips = confusion_matrix(train.labels[changed], given[changed], len(made.classes))
@@ -199,15 +195,6 @@ def scores(request: Request, settings: Settings, out: Path | None, say: Say) -> 
     print("Labels that 30 % would change, from (row) and to (column):\n")
     print(tabulate([[name, *row] for name, row in zip(made.classes, flips.tolist(), strict=True)],
                    headers=["", *made.classes]))
-
-
-def check_data(dataset: str, root: Path | None, cache: Path, size: int | None, say: Say) -> None:
-    """Print what a dataset holds."""
-    from fer_bench.data.check import report
-
-    if "," in dataset or dataset == "all":
-        raise UserError(f"data check looks at one dataset at a time, found '{dataset}'")
-    print(report(cached_pack(dataset, root, cache, size, say)))
 
 
 def methods_in_markdown(plugins: tuple[Path, ...], results: Path, say: Say) -> str:

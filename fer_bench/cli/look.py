@@ -1,4 +1,4 @@
-"""Commands that look at what is there: table, list, status, export, data check, doctor."""
+"""Commands that look at what is there: table, list, status, export, doctor."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from fer_bench.cli.options import (
     RESULTS,
     WORK,
     Cache,
+    DataOptions,
     Datasets,
     NoiseList,
     PackSize,
     Plugins,
     Protocols,
     Results,
-    Root,
+    Roots,
     ScoreTable,
     Work,
     check_choice,
+    parse_roots,
     say,
 )
 
 app = typer.Typer()
-data_app = typer.Typer(no_args_is_help=True, help="Look at datasets.")
 
 
 @app.command(epilog="Examples:\n\nrun_bench.py table\n\nrun_bench.py table --layout noise --format latex --select best")
@@ -40,6 +41,7 @@ def table(
     recipe: Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")] = None,
     track: Annotated[str | None, typer.Option("--track", help="Only runs of this track.")] = None,
     code: Annotated[str | None, typer.Option("--code", help="Only this version: engine=1, nla=2 or a hash.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="Only runs on data of this fingerprint.")] = None,
     weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
@@ -50,7 +52,7 @@ def table(
     from fer_bench.cli import commands
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
-               "code": code, "weights": weights, "seeds": seeds}
+               "code": code, "weights": weights, "seeds": seeds, "data": data}
     print(commands.table(results, layout, format, select, filters, published, out, say))
 
 
@@ -112,7 +114,8 @@ def doctor(
 def export(
     protocol: Protocols,
     dataset: Datasets = "synthetic",
-    data_root: Root = None,
+    data_root: Roots = None,
+    data_option: DataOptions = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
     cache: Cache = CACHE,
     noise_list: NoiseList = None,
@@ -121,18 +124,9 @@ def export(
 ) -> None:
     """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
     from fer_bench.cli import commands
+    from fer_bench.runs.request import Request
+    from fer_bench.runs.spec import parse_settings
 
-    commands.export(protocol, dataset, data_root, seed, cache, noise_list, scores, pack_size, say)
-
-
-@data_app.command(epilog="Example:\n\nrun_bench.py data check --dataset ferplus7 --data-root data/ferplus")
-def check(
-    dataset: Datasets = "synthetic",
-    data_root: Root = None,
-    cache: Cache = CACHE,
-    pack_size: PackSize = None,
-) -> None:
-    """Count faces per class and split, find duplicates, and compare with the official counts."""
-    from fer_bench.cli import commands
-
-    commands.check_data(dataset, data_root, cache, pack_size, say)
+    commands.export(Request(
+        (), (protocol,), (dataset,), (seed,), cache, parse_roots(data_root), noise_list=noise_list, scores=scores,
+        pack_size=pack_size, data_options=parse_settings("--data-option", data_option or [])), say)

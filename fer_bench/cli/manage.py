@@ -15,10 +15,11 @@ from fer_bench.cli.options import (
     PackSize,
     Plugins,
     Results,
-    Root,
+    Roots,
     ScoreTable,
     Weights,
     Work,
+    parse_roots,
     say,
 )
 from fer_bench.errors import UserError
@@ -54,7 +55,7 @@ def verify(
     dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset, if it was folder: or csv:.")] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="Its protocol's file, if it is your own.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Its recipe's file, if it is your own.")] = None,
-    data_root: Root = None,
+    data_root: Roots = None,
     weights: Weights = "none",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     results: Results = RESULTS,
@@ -72,9 +73,9 @@ def verify(
     from fer_bench.runs.store import Store
 
     store = Store(results, work)
-    base = Request((), (protocol,) if protocol else (), (dataset,) if dataset else (), (), cache, data_root, recipe,
-                   weights=weights, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size,
-                   scores=scores)
+    base = Request((), (protocol,) if protocol else (), (dataset,) if dataset else (), (), cache,
+                   parse_roots(data_root), recipe, weights=weights, plugins=tuple(plugin or ()),
+                   noise_list=noise_list, pack_size=pack_size, scores=scores)
     found = explain_.find(store, run)
     equal = explain_.verify(store, found, base, Settings(store, device), say)
     print(f"{found}: {'the same bits' if equal else 'another result; it is kept beside the record as a conflict'}")

@@ -9,13 +9,18 @@ from typing import Annotated
 
 import typer
 
+from fer_bench.data.catalog import OWN_NAME
 from fer_bench.errors import UserError, near
 
 Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated; 'family:noise' or 'all'.")]
 Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'; "
                                                             "imb20_256: imb20 drawn with seed 256.")]
 Datasets = Annotated[str, typer.Option("--dataset", help="Datasets, comma-separated.")]
-Root = Annotated[Path | None, typer.Option("--data-root", help="Folder or .zip of the dataset.")]
+Roots = Annotated[list[str] | None, typer.Option("--data-root", help="Folder or .zip of the dataset; NAME=DIR, "
+                                                                       "repeatable, where there are several.")]
+DataOptions = Annotated[list[str] | None, typer.Option("--data-option", help="How a dataset is read: key=value; "
+                                                                             "'list' says which there are.")]
+Folds = Annotated[int, typer.Option("--folds", min=0, help="Test on each of N parts, where no test set is.")]
 Seeds = Annotated[str, typer.Option("--seeds", help="A count (5: seeds 0 to 4) or a list (0,3,7).")]
 Results = Annotated[Path, typer.Option("--results", help="Records and tables.")]
 Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.")]
@@ -32,6 +37,19 @@ RESULTS, WORK, CACHE = Path("results"), Path("work"), Path("cache")
 def say(line: str) -> None:
     """A line for the user that is not the command's result."""
     print(line, file=sys.stderr, flush=True)
+
+
+def parse_roots(items: list[str] | None) -> dict[str, Path]:
+    """["DIR", "mine=DIR"] to {"": DIR, "mine": DIR}. Raises UserError for two of one dataset."""
+    found: dict[str, Path] = {}
+    for item in items or []:
+        named = OWN_NAME.fullmatch(item) if not Path(item).exists() else None
+        name, root = named.groups() if named else ("", item)
+        if name in found:
+            raise UserError(f"--data-root {item}: the second for {name or 'all datasets'} after {found[name]}; give "
+                            "each dataset its own: --data-root NAME=DIR")
+        found[name] = Path(root).expanduser()
+    return found
 
 
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:

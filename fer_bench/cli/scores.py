@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from fer_bench.cli.options import CACHE, RESULTS, WORK, Cache, PackSize, Root, Weights, Work, check_device, say
+from fer_bench.cli.options import (
+    CACHE,
+    RESULTS,
+    WORK,
+    Cache,
+    DataOptions,
+    PackSize,
+    Roots,
+    Weights,
+    Work,
+    check_device,
+    parse_roots,
+    say,
+)
 from fer_bench.errors import UserError
 
 app = typer.Typer()
@@ -17,7 +30,8 @@ app = typer.Typer()
                     "run_bench.py scores --dataset rafdb --data-root ~/data/RAF-DB --weights resnet18_msceleb.pth")
 def scores(
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset, one at a time.")],
-    data_root: Root = None,
+    data_root: Roots = None,
+    data_option: DataOptions = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
     weights: Weights = "none",
     out: Annotated[Path | None, typer.Option(help="Write the table to this file instead of the cache.")] = None,
@@ -30,10 +44,12 @@ def scores(
     from fer_bench.cli import commands
     from fer_bench.runs.reference import reference_request
     from fer_bench.runs.settings import Settings
+    from fer_bench.runs.spec import parse_settings
     from fer_bench.runs.store import Store
 
     if "," in dataset:
         raise UserError(f"scores makes the table of one dataset at a time, found '{dataset}'")
     check_device(device)
-    request = reference_request(dataset, cache, data_root, recipe, weights, pack_size)
+    request = reference_request(dataset, cache, roots=parse_roots(data_root), recipe=recipe, weights=weights,
+                                pack_size=pack_size, data_options=parse_settings("--data-option", data_option or []))
     commands.scores(request, Settings(Store(RESULTS, work), device), out, say)

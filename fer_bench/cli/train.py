@@ -11,14 +11,16 @@ from fer_bench.cli.options import (
     RESULTS,
     WORK,
     Cache,
+    DataOptions,
     Datasets,
+    Folds,
     Methods,
     NoiseList,
     PackSize,
     Plugins,
     Protocols,
     Results,
-    Root,
+    Roots,
     ScoreTable,
     Seeds,
     Weights,
@@ -27,6 +29,7 @@ from fer_bench.cli.options import (
     check_choice,
     check_device,
     check_together,
+    parse_roots,
     say,
 )
 
@@ -47,7 +50,9 @@ def run(
     method: Methods,
     protocol: Protocols = "clean",
     dataset: Datasets = "synthetic",
-    data_root: Root = None,
+    data_root: Roots = None,
+    data_option: DataOptions = None,
+    folds: Folds = 0,
     seeds: Seeds = "1",
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Hyper-parameter name=value; repeatable.")] = None,
@@ -91,9 +96,10 @@ def run(
     short = {"precision": precision, "fast": "true" if fast else None, "threads": threads and str(threads)}
     changes = parse_settings("--set-recipe", recipe_settings or []) | {k: v for k, v in short.items() if v}
     request = commands.make_request(
-        method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, root=data_root, recipe=recipe,
-        settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights, track=track,
-        plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores)
+        method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, roots=parse_roots(data_root),
+        recipe=recipe, settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights,
+        track=track, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores,
+        data_options=parse_settings("--data-option", data_option or []), folds=folds)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_bench.cluster.options import Array, Cluster
+from fer_bench.data import catalog
 from fer_bench.errors import UserError
 from fer_bench.paths import PACKAGE
 from fer_bench.runs.claims import started
@@ -192,9 +193,6 @@ def started_from(root: Path) -> Iterator[None]:
 def absolute(request: Request) -> Request:
     """The request with every path complete, since tasks start elsewhere."""
     def whole(name: str) -> str:
-        kind, colon, place = name.partition(":")
-        if colon and kind in ("folder", "csv"):
-            return f"{kind}:{Path(place).expanduser().absolute()}"
         return str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name
 
     def complete(path: Path | None) -> Path | None:
@@ -204,10 +202,11 @@ def absolute(request: Request) -> Request:
     if not is_named(weights):
         weights = str(Path(weights).expanduser().absolute())
     return replace(
-        request, cache=request.cache.expanduser().absolute(), root=complete(request.root), weights=weights,
+        request, cache=request.cache.expanduser().absolute(), weights=weights,
+        roots={name: path.expanduser().absolute() for name, path in request.roots.items()},
         noise_list=complete(request.noise_list), scores=complete(request.scores),
         plugins=tuple(path.absolute() for path in request.plugins),
-        protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(whole, request.datasets)),
+        protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(catalog.complete, request.datasets)),
         recipe=whole(request.recipe) if request.recipe else None)
 
 

@@ -1,22 +1,17 @@
-"""Where a dataset lies: a folder or a .zip, read-only. Read it to see how a reader finds its layout.
+"""Where a dataset lies: a folder or a .zip, read-only. An adapter sees its files through ``Source``.
 
-A reader declares its layouts (which names must be there, which to watch for changes); ``locate`` picks the
-first one that is there, at the root or one folder deeper. Nothing is extracted and nothing is executed.
+Nothing is extracted and nothing is executed.
 """
 
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from fer_bench.errors import UserError, near
+from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
 
@@ -59,6 +54,10 @@ class Source:
         """Sorted names of the image (or other) files directly in ``folder``, hidden ones left out."""
         found = (name for name, is_folder in self._list(folder) if not is_folder and not name.startswith("."))
         return sorted(name for name in found if name.lower().endswith(suffixes))
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of all that lies directly in ``folder``."""
+        return sorted(name for name, _ in self._list(folder))
 
     def open(self, name: str) -> IO[bytes]:
         """A file opened for reading; KeyError or OSError when it is not there."""
@@ -116,95 +115,3 @@ def _zip_children(archive: zipfile.ZipFile) -> dict[str, dict[str, bool]]:
             parent, _, last = parent.rpartition("/")
             is_folder = True
     return children
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One way in which a dataset may lie on disk.
-
-    needs: names that must all be there; "a|b" asks for one of them. watch: names (or "folder/*" for its
-    sub-folders) whose size and time of change tell whether the source is still the same.
-    read(source, dataset name, say) gives an ``images.Found``.
-    """
-
-    title: str
-    needs: tuple[str, ...]
-    watch: tuple[str, ...]
-    read: Callable[[Source, str, Callable[[str], None]], Any]
-
-    def fits(self, source: Source) -> bool:
-        return all(any(source.exists(name) for name in need.split("|")) for need in self.needs)
-
-    def signature(self, source: Source) -> list[Any]:
-        """Sizes and times of what is watched: a few stats, never a listing of images."""
-        found: list[Any] = [self.title, source.base]
-        for name in self.watch:
-            if name.endswith("/*"):
-                folder = name[:-2]
-                found += [source.stat(f"{folder}/{inner}") for inner in source.folders(folder)]
-            elif source.exists(name):
-                found.append(source.stat(name))
-        return found
-
-
-def locate(source: Source, layouts: tuple[Layout, ...], dataset: str) -> tuple[Source, Layout]:
-    """The first layout that fits, at the root or one folder deeper; UserError saying what was looked for."""
-    for base in [source, *(source.below(folder) for folder in source.folders(""))]:
-        for layout in layouts:
-            if layout.fits(base):
-                return base, layout
-    needs = (" + ".join(need.replace("|", " or ") for need in layout.needs) for layout in layouts)
-    wanted = "; or ".join(needs)
-    names = sorted(name for name, _ in source._list(""))
-    found = (", ".join(names[:6]) + (", …" if len(names) > 6 else "")) or "nothing"
-    raise UserError(f"{source.root}: no {dataset} layout here: looked for {wanted}; found {found}; "
-                    "give --data-root the folder (or .zip) that holds one of them (docs/datasets.md)")
-
-
-def find(place: Path, layouts: tuple[Layout, ...],
-         dataset: str) -> tuple[Callable[[], tuple[Source, Layout]], list[Any]]:
-    """How to open what lies at ``place``, and its signature; a .zip is only opened when it must be read."""
-    if place.is_file():
-        found = place.stat()
-        return lambda: locate(Source(place), layouts, dataset), [found.st_size, found.st_mtime_ns]
-    located = locate(Source(place), layouts, dataset)
-    source, layout = located
-    return lambda: located, layout.signature(source)
-
-
-def read_table(source: Source, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """(line, values of the asked columns) for every row of a CSV with a header.
-
-    UserError naming the file for a missing column (with its near match), a short row, or broken text.
-    """
-    place = source.where(name)
-    try:
-        with io.TextIOWrapper(source.open(name), "utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            header = [cell.strip() for cell in next(rows, [])]
-            for column in columns:
-                if column not in header:
-                    raise UserError(f"{place}: no column '{column}' in its header; {near(column, header)}")
-            at = [header.index(column) for column in columns]
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) <= max(at):
-                    raise UserError(f"{place}:{rows.line_num}: {len(row)} values, the header has "
-                                    f"{len(header)}; mend that line")
-                yield rows.line_num, [row[i].strip() for i in at]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{place}: not a readable CSV in UTF-8 ({error}); get a clean copy") from None
-    except (OSError, KeyError):
-        raise UserError(f"{place}: no such file, or not readable; put it there") from None
-
-
-def label_number(text: str, place: str, lowest: int, highest: int) -> int:
-    """A label, a whole number lowest..highest; UserError with place, value and what is allowed."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = lowest - 1
-    if not lowest <= value <= highest:
-        raise UserError(f"{place}: label '{text}', expected {lowest}..{highest}; mend that line")
-    return value

@@ -1,160 +1,176 @@
-"""All datasets by name, and ``open_dataset``, the one way in. ``DATASETS`` needs no numpy and no torch."""
+"""Which datasets there are, as the adapters declare them, and what a user asked for. Needs neither numpy nor torch."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import import_module
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fer_bench.errors import UserError, unknown
+from fer_bench.errors import UserError, near, unknown
+from fer_bench.python_files import arguments, calls_above, tree_of
 
-if TYPE_CHECKING:
-    from fer_bench.data.archive import Source
-    from fer_bench.data.images import Found
-    from fer_bench.data.pack import Pack
-
-# One name per expression in every dataset, so that protocols can speak of classes; the order is each dataset's own.
-_RAF = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-_FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-_AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-_FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+ADAPTERS = Path(__file__).with_name("adapters")
+OWN_NAME = re.compile(r"([A-Za-z0-9][\w.+-]*)=(.+)", re.S)  # "mine=csv:/data/faces.csv"
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One line of the catalog. classes: label order, empty where the data says it. source: its origin."""
+    """One line of the catalog: what an adapter declares (``adapter.dataset`` says what each means)."""
 
     name: str
     title: str
-    classes: tuple[str, ...]
-    needs_root: bool
-    source: str
-    reader: str = ""  # module of fer_bench.data
+    classes: tuple[str, ...] = ()
+    source: str = "yours"
+    layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    watch: tuple[str, ...] = ()
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    version: int | str = 1
+    file: Path | None = None  # None: built in
+    function: str = ""
+
+    @property
+    def of_a_path(self) -> bool:
+        """Whether the dataset's name says where it lies: "folder:PATH"."""
+        return self.name.endswith(":PATH")
 
 
-_FERPLUS_SOURCE = "fer2013.csv from Kaggle's FER challenge, fer2013new.csv from github.com/microsoft/FERPlus"
-_BY_REQUEST = "by request to its authors"
-DATASETS: dict[str, DatasetInfo] = {entry.name: entry for entry in (
-    DatasetInfo("synthetic", "drawn faces with ten simulated annotators", _RAF, False, "built in"),
-    DatasetInfo("rafdb", "RAF-DB basic, aligned", _RAF, True, _BY_REQUEST, "rafdb"),
-    DatasetInfo("ferplus7", "FERPlus, majority vote, without contempt", _FERPLUS[:7], True, _FERPLUS_SOURCE,
-                "ferplus"),
-    DatasetInfo("ferplus8", "FERPlus, majority vote", _FERPLUS, True, _FERPLUS_SOURCE, "ferplus"),
-    DatasetInfo("fer2013", "FER2013, original labels", _FER2013, True, "Kaggle's FER challenge", "ferplus"),
-    DatasetInfo("affectnet7", "AffectNet without contempt", _AFFECTNET[:7], True, _BY_REQUEST, "affectnet"),
-    DatasetInfo("affectnet8", "AffectNet", _AFFECTNET, True, _BY_REQUEST, "affectnet"),
-    DatasetInfo("folder:PATH", "folders train/<class>/* and test/<class>/*", (), False, "yours", "folder"),
-    DatasetInfo("csv:PATH", "any CSV with columns path, label, split", (), False, "yours", "csvfile"),
-)}
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as it was asked for. name: what records and tables call it. place: folder or .zip, None where none was
+    given. file: the file that PATH names, where it names one. options: the ones that are not their defaults."""
+
+    name: str
+    place: Path | None
+    file: str
+    options: tuple[tuple[str, str], ...]
+    info: DatasetInfo = field(compare=False, repr=False)
+
+    @property
+    def asked(self) -> str:
+        """The word after --dataset that asks for it on this machine."""
+        kind = self.info.name.removesuffix("PATH")
+        path = f"{kind}{self.place and (self.place / self.file)}" if self.info.of_a_path else self.info.name
+        plain = " ".join([_last_part(path), *(f"{key}={value}" for key, value in self.options)])
+        return path if plain == self.name else f"{self.name.partition(' ')[0]}={path}"
+
+    @property
+    def words(self) -> list[str]:
+        """The options of the command line that ask for it on this machine."""
+        root = [] if self.info.of_a_path or self.place is None else ["--data-root", str(self.place)]
+        more = [word for key, value in self.options for word in ("--data-option", f"{key}={value}")]
+        return ["--dataset", self.asked, *root, *more]
 
 
-def info(name: str) -> DatasetInfo:
-    """The catalog's line for a dataset; UserError with near matches for an unknown name."""
+def datasets(plugins: Iterable[Path] = ()) -> dict[str, DatasetInfo]:
+    """Every dataset by name: the built-in one, those of the suite's adapters, those of plug-ins, of which one that
+    cannot be read gives none: as a file of methods it is said anyway. Raises UserError for a name that is taken."""
+    found = {"synthetic": DatasetInfo("synthetic", "drawn faces with ten simulated annotators",
+                                      ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"),
+                                      "built in")}
+    plugins = tuple(plugins)
+    for file in [*sorted(ADAPTERS.glob("[!_]*.py")), *plugins]:
+        for info in _declared(file) if file.parent == ADAPTERS or file not in unreadable(plugins) else ():
+            if info.name in found:
+                raise UserError(f"{file}: dataset '{info.name}' is there already; give it another name")
+            found[info.name] = info
+    return dict(sorted(found.items(), key=lambda item: (item[1].of_a_path, item[1].file is not None)))
+
+
+def unreadable(plugins: Iterable[Path]) -> dict[Path, str]:
+    """The plug-ins whose datasets cannot be read, and why."""
+    found = {}
+    for file in plugins:
+        try:
+            _declared(file)
+        except UserError as error:
+            found[file] = str(error)
+    return found
+
+
+@cache
+def _declared(file: Path) -> tuple[DatasetInfo, ...]:
+    """What the functions of a file declare with @dataset."""
+    infos, tree = [], tree_of(file, "datasets")
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            for call in calls_above(node, "dataset"):
+                infos.append(_info(file, node.name, arguments(file, call, "name", tree)))
+    return tuple(infos)
+
+
+def _info(file: Path, function: str, given: dict[str, Any]) -> DatasetInfo:
+    version = given.pop("version", 1)
+    if file.parent != ADAPTERS:  # a plug-in's pack is made anew when its file changes
+        version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    for key in ("layouts", "options"):
+        given[key] = {name: tuple(values) for name, values in given.get(key, {}).items()}
+    given |= {key: tuple(given.get(key, ())) for key in ("classes", "watch")}
+    try:
+        return DatasetInfo(**given, version=version, file=file, function=function)
+    except TypeError as error:
+        raise UserError(f"{file}: @dataset of {function}: {str(error).partition('__init__() ')[2]}") from None
+
+
+def ask(text: str, roots: Mapping[str, Path] | Path | None = None, options: Mapping[str, str] | None = None,
+        plugins: Iterable[Path] = ()) -> Dataset:
+    """What a word after --dataset asks for. roots: --data-root by name, the one for all others under "". Options that
+    the dataset has not are left alone. Raises UserError for an unknown name or value."""
+    own, kind_and_path = "", text
+    if match := OWN_NAME.fullmatch(text):
+        own, kind_and_path = match.groups()
+    plugins = tuple(plugins)
+    try:
+        info, path = _look_up(kind_and_path, datasets(plugins))
+    except UserError as error:
+        raise UserError(" | ".join([str(error), *unreadable(plugins).values()])) from None
+    if own and own in datasets(plugins):
+        raise UserError(f"--dataset {text}: '{own}' is the name of another dataset; give yours one of its own")
+    chosen = tuple(sorted((key, value) for key, value in (options or {}).items()
+                          if key in info.options and value != info.options[key][0]))
+    for key, value in chosen:
+        if info.options[key][0] and value not in info.options[key]:
+            raise UserError(f"--data-option {key}={value}: of dataset '{info.name}', {near(value, info.options[key])}")
+    name = " ".join([own or _last_part(kind_and_path), *(f"{key}={value}" for key, value in chosen)])
+    given = {"": roots} if isinstance(roots, Path) else dict(roots or {})
+    if info.of_a_path:
+        place, file = _split(info, path)
+        return Dataset(name, place, file, chosen, info)
+    root = given.get(own) or given.get(info.name) or given.get("")
+    return Dataset(name, Path(root).expanduser() if root and info.file else None, "", chosen, info)
+
+
+def complete(text: str) -> str:
+    """The word after --dataset with its path, if it has one, made absolute."""
+    kind, colon, path = text.partition(":")
+    return f"{kind}:{Path(path).expanduser().absolute()}" if colon else text
+
+
+def _look_up(name: str, known: Mapping[str, DatasetInfo]) -> tuple[DatasetInfo, str]:
     kind, colon, path = name.partition(":")
     key = f"{kind}:PATH" if colon else name
-    if key not in DATASETS or (colon and not path):
-        raise unknown("dataset", name, DATASETS)
-    if name == key and key.endswith(":PATH"):
+    if key not in known or (colon and not path):
+        raise unknown("dataset", name, known)
+    if name == key and colon:
         raise UserError(f"dataset '{name}': PATH stands for your own path; write {kind}:/data/… instead")
-    return DATASETS[key]
+    return known[key], path
 
 
-def open_dataset(name: str, root: Path | None, cache: Path, *, size: int | None = None,
-                 progress: Callable[[str], None] | None = None) -> Pack:
-    """The dataset ``name`` as a pack, decoded on the first call and from the cache (< 0.1 s) afterwards.
-
-    root: folder or .zip (not needed for synthetic, folder:PATH, csv:PATH). size: pixels a side; None keeps
-    the images' own, or 112 where they differ. progress: called with one line about once a second.
-    Raises UserError for an unknown name, a wrong root, or bad data.
-    """
-    entry = info(name)
-    if size is not None and size < 8:
-        raise UserError(f"dataset '{name}': size {size}, expected at least 8 pixels a side")
-    if entry.name == "synthetic":
-        return _synthetic(entry, size)
-    if (place := place_of(name, root)) is None:
-        raise UserError(f"dataset '{name}' needs --data-root, the folder or .zip that holds it "
-                        f"({entry.source}; docs/datasets.md)")
-    from fer_bench.data import archive
-    from fer_bench.data import cache as store
-
-    say = progress or (lambda line: None)
-    reader = import_module(f"fer_bench.data.{entry.reader}")
-    locate, signature = archive.find(place, reader.layouts(name), name)
-    key = [reader.VERSION, name, size, str(place.resolve()), *signature]
-
-    def build(folder: Path, scratch: Path) -> None:
-        source, layout = locate()
-        _build(entry, name, layout.read(source, name, say), source, size, say, folder, scratch)
-
-    return store.open_or_build(store.pack_folder(Path(cache), name, key), build, say)
+def _split(info: DatasetInfo, path: str) -> tuple[Path, str]:
+    """The folder (or .zip) that PATH names, and the file in it that it names, if it names one."""
+    place = Path(path).expanduser()
+    if not any("{file}" in need for needs in info.layouts.values() for need in needs):
+        return place, ""
+    if not place.is_file():
+        raise UserError(f"{place}: no such file; {info.name} needs {info.title}")
+    return place.parent, place.name
 
 
-def place_of(name: str, root: Path | None) -> Path | None:
-    """The folder or .zip that a dataset lies in: --data-root, or where folder:PATH and csv:PATH point; None for the
-    built-in one. Raises UserError."""
-    entry = info(name)
-    if ":" in name:
-        place: Path = import_module(f"fer_bench.data.{entry.reader}").root_of(name)
-        return place
-    return Path(root).expanduser() if root is not None and entry.needs_root else None
-
-
-def own_name(name: str) -> str:
-    """What a pack is called: the dataset's name, without the folders above one's own data ("folder:faces")."""
-    kind, colon, path = name.partition(":")
-    return f"{kind}:{Path(path).name or path}" if colon else name
-
-
-def _build(entry: DatasetInfo, name: str, found: Found, source: Source, size: int | None,
-           say: Callable[[str], None], folder: Path, scratch: Path) -> None:
-    """Decode what a reader found and write it as a pack."""
-    import numpy as np
-
-    from fer_bench.data import images, official
-    from fer_bench.data.pack import Split, make_pack, write_pack
-
-    _refuse_unusable(found, source)
-    pixels = images.load(found, source, size, say, scratch / "images.npy")
-    splits = {split: Split(pixels[split], np.asarray(rows.labels, np.int64), tuple(rows.ids), rows.votes,
-                           rows.columns) for split, rows in found.splits.items()}
-    label = own_name(name)
-    pack = make_pack(label, found.classes or entry.classes, splits)
-    pack = replace(pack, notes=(*found.notes, *official.check_counts(pack)))
-    ready = scratch / "images.npy"
-    about: dict[str, Any] = {"dataset": name, "size": size, "source": source.where()}
-    write_pack(pack, folder, about, ready if ready.exists() else None)
-
-
-def _refuse_unusable(found: Found, source: Source) -> None:
-    """UserError for duplicated ids, or a training or test set that is not there."""
-    from fer_bench.data.images import first_names
-
-    for split in ("train", "test"):
-        if split not in found.splits or not len(found.splits[split].ids):
-            raise UserError(f"{source.where()}: no {split} images found; both train and test are needed")
-    for split, rows in found.splits.items():
-        twice = [one for one, count in Counter(rows.ids).items() if count > 1]
-        if twice:
-            raise UserError(f"{source.where()}: {len(twice)} duplicated ids in {split}: "
-                            f"{first_names(twice)}; list each image once")
-
-
-def _synthetic(entry: DatasetInfo, size: int | None) -> Pack:
-    """The built-in faces; nothing is cached."""
-    import numpy as np
-
-    from fer_bench.data import images
-    from fer_bench.data.drawn import synthetic
-    from fer_bench.data.pack import Split, make_pack
-
-    faces = synthetic.load()
-    splits = {}
-    for split in ("train", "test"):
-        rows = np.flatnonzero(np.asarray(faces.split) == split)
-        splits[split] = Split(images.resized(faces.images[rows], size), faces.labels[rows].astype(np.int64),
-                              tuple(faces.ids[i] for i in rows), faces.votes[rows].astype(np.float32))
-    return make_pack(entry.name, entry.classes, splits)
+def _last_part(text: str) -> str:
+    """A dataset's name without the folders above one's own data: "folder:faces"."""
+    kind, colon, path = text.partition(":")
+    return f"{kind}:{Path(path).name or path}" if colon else text

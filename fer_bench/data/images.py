@@ -1,4 +1,4 @@
-"""Image files to pixels: what readers hand over (``Found``) and how it becomes one uint8 array.
+"""Image files to pixels: how what an adapter found becomes one uint8 array.
 
 Images of one size keep it; several sizes are resized (bilinear) to one. Grey stays grey when all are grey.
 Decoding runs in threads (Pillow lets go of the interpreter while it decodes) into one memory-mapped file,
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from fer_bench.data.adapter import Found, Rows
 from fer_bench.data.archive import Source
 from fer_bench.data.pack import SPLITS
 from fer_bench.errors import UserError
@@ -30,30 +31,6 @@ GREY_MODES = {"1", "L", "LA"}
 BLOCK = 128  # images a task
 Say = Callable[[str], None]
 T = TypeVar("T")
-
-
-@dataclass
-class Rows:
-    """One split as a reader found it. images: names inside the source, or the pixels, uint8 [N, H, W].
-
-    boxes: (left, top, right, bottom) per face to crop, or None. Rest: as in ``pack.Split``.
-    """
-
-    ids: list[str]
-    labels: Sequence[int] | np.ndarray
-    images: list[str] | np.ndarray
-    boxes: list[tuple[int, int, int, int]] | None = None
-    votes: np.ndarray | None = None
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass
-class Found:
-    """What a reader found: splits by name, what the user should know, class names if the data says them."""
-
-    splits: dict[str, Rows]
-    notes: list[str] = field(default_factory=list)
-    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

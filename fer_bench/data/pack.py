@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.data.selection import Images
+from fer_bench.data.selection import Images, select
 
 SPLITS = ("train", "valid", "test")
 
@@ -62,6 +62,13 @@ class Pack:
     @property
     def channels(self) -> int:
         return 1 if self.train.images.ndim == 3 else 3
+
+
+def take(split: Split, rows: np.ndarray) -> Split:
+    """Some of the faces of a split, int64 rows [M]; pixels are not copied."""
+    votes = None if split.votes is None else split.votes[rows]
+    columns = {name: values[rows] for name, values in split.columns.items()}
+    return Split(select(split.images, rows), split.labels[rows], tuple(split.ids[r] for r in rows), votes, columns)
 
 
 def make_pack(name: str, classes: tuple[str, ...], splits: dict[str, Split],

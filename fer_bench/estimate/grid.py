@@ -17,6 +17,7 @@ from fer_bench.protocols.prepare import Prepared
 from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.faces import prepared
 from fer_bench.runs.plan import Plan
+from fer_bench.runs.request import Part
 
 OF_A_FACE = 64  # bytes beside a stored face: its label, place and augmentation
 OF_CUDA = 0.6e9  # bytes that the driver, cuDNN and cuBLAS take for themselves; a guess until a card tells
@@ -62,15 +63,15 @@ def groups_of(plans: Iterable[Plan]) -> list[Group]:
     """The groups of some plans, in their order."""
     found: dict[tuple[Any, ...], list[Plan]] = {}
     for plan in plans:
-        found.setdefault((plan.label, plan.protocol.name, plan.dataset), []).append(plan)
-    sizes: dict[tuple[str, str], Sizes] = {}
+        found.setdefault((plan.label, plan.protocol.name, plan.part), []).append(plan)
+    sizes: dict[tuple[str, Part], Sizes] = {}
     groups = []
-    for (label, protocol, dataset), those in found.items():
-        if (protocol, dataset) not in sizes:
+    for (label, protocol, part), those in found.items():
+        if (protocol, part) not in sizes:
             first = those[0]
-            data = prepared(first.request, dataset, first.protocol, first.spec.content["seed"])
-            sizes[protocol, dataset] = sizes_of(data)
-        size = sizes[protocol, dataset]
+            data = prepared(first.request, part, first.protocol, first.spec.content["seed"])
+            sizes[protocol, part] = sizes_of(data)
+        size = sizes[protocol, part]
         parameters = those[0].spec.content["method"]["parameters"]
         question = Question(those[0].method, parameters, those[0].recipe, size.pixels, size.classes)
         groups.append(Group(label, protocol, question, size, len(those)))

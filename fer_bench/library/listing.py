@@ -22,9 +22,10 @@ def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
     """Print one list or all of them."""
     console = Console(width=None if Console().is_terminal else 160)
     for kind in KINDS if what == "all" else (what,):
-        table = {"methods": method_table, "protocols": protocol_table, "datasets": dataset_table,
-                 "recipes": recipe_table}[kind]
-        console.print(table(plugins, say) if kind == "methods" else table())  # type: ignore[operator]
+        make: Callable[[], Table] = {
+            "methods": lambda: method_table(plugins, say), "protocols": protocol_table,
+            "datasets": lambda: dataset_table(plugins), "recipes": recipe_table}[kind]
+        console.print(make())
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -83,12 +84,12 @@ def protocol_table() -> Table:
     return table
 
 
-def dataset_table() -> Table:
+def dataset_table(plugins: tuple[Path, ...]) -> Table:
     """Datasets with classes and where to get them."""
-    from fer_bench.data.catalog import DATASETS
+    from fer_bench.data.catalog import datasets
 
     table = _table("datasets", "name", "what", "classes", "where to get it")
-    for info in DATASETS.values():
+    for info in datasets(plugins).values():
         table.add_row(info.name, info.title, str(len(info.classes) or "any"), info.source)
     return table
 

@@ -7,7 +7,6 @@ tree, so listing and identifying runs needs no torch, and a plugin that fails to
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,6 +16,7 @@ from fer_bench.errors import UserError, near, unknown
 from fer_bench.library.fingerprint import code_hash
 from fer_bench.library.source import MethodInfo, read_file
 from fer_bench.paths import builtin_folder
+from fer_bench.python_files import imported
 
 
 def methods(plugins: Iterable[Path] = ()) -> tuple[dict[str, MethodInfo], list[str]]:
@@ -49,19 +49,8 @@ def method_info(name: str, plugins: Iterable[Path] = ()) -> MethodInfo:
 
 def load_class(info: MethodInfo) -> type:
     """Import the method's file and return its class. Raises UserError naming file and cause."""
-    module_name = f"fer_bench_method_{info.file.stem.replace('-', '_')}_{code_hash([info.file])}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, info.file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            del sys.modules[module_name]
-            raise UserError(f"{info.file}: method '{info.name}' cannot be imported ({type(error).__name__}: "
-                            f"{error}); mend the file, the other methods are not affected") from error
-    cls: type = getattr(sys.modules[module_name], info.class_name)
+    module = imported(info.file, code_hash([info.file]), f"method '{info.name}'")
+    cls: type = getattr(module, info.class_name)
     return cls
 
 

@@ -12,6 +12,7 @@ from fer_bench.errors import UserError, near
 from fer_bench.library.fingerprint import code_hash
 from fer_bench.library.versions import is_own
 from fer_bench.paths import PACKAGE
+from fer_bench.python_files import arguments, calls_above, literal, name_of, tree_of
 
 PARTS = "fer_bench.parts."
 
@@ -83,24 +84,18 @@ def neighbours(file: Path) -> list[Path]:
 @cache
 def read_file(file: str) -> tuple[MethodInfo, ...]:
     path = Path(file)
-    try:
-        tree = ast.parse(path.read_text(), filename=file)
-    except FileNotFoundError:
-        raise UserError(f"plugin {file}: no such file") from None
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{file}: not a readable Python file ({error}); the other methods still work") from None
+    tree = tree_of(path, "methods")
     infos: list[MethodInfo] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             infos.extend(_read_class(path, node, ast.get_docstring(tree) or ""))
-    if not infos:
+    if not infos and not any(isinstance(node, ast.FunctionDef) and calls_above(node, "dataset") for node in tree.body):
         raise UserError(f"{file}: no class with @register(\"name\") above it")
     return tuple(infos)
 
 
 def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodInfo]:
-    calls = [d for d in node.decorator_list if isinstance(d, ast.Call) and _name(d.func) == "register"]
-    if not calls:
+    if not (calls := calls_above(node, "register")):
         return []
     parameters, infos = _read_parameters(path, node), []
     recipe, sources = (_class_mapping(path, node, name) for name in ("paper_recipe", "paper_sources"))
@@ -108,8 +103,8 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
     reason: str = _class_literal(path, node, "not_capturable") or ""
     views: dict[str, dict[str, Any]] = _class_literal(path, node, "views") or {}
     for call in calls:
-        given = {k.arg: _literal(path, k.value, str(k.arg)) for k in call.keywords if k.arg}
-        name = _literal(path, call.args[0], "name") if call.args else given.get("name", "")
+        given = arguments(path, call, "name")
+        name = given.get("name", "")
         preset = given.get("preset") or {}
         for key in preset:
             if key not in parameters:
@@ -143,7 +138,7 @@ def _read_parameters(path: Path, node: ast.ClassDef) -> dict[str, Parameter]:
     if init is not None and init.args.defaults:
         raise UserError(f"{path}: put '*,' before the hyper-parameters of {node.name}.__init__, so that they are set "
                         "by name")
-    if init is None and node.bases and [_name(base) for base in node.bases] != ["Method"]:
+    if init is None and node.bases and [name_of(base) for base in node.bases] != ["Method"]:
         raise UserError(f"{path}: {node.name} inherits its __init__; derive it from Method alone, or give it an "
                         "__init__ that lists its hyper-parameters")
     if init is None:
@@ -152,13 +147,13 @@ def _read_parameters(path: Path, node: ast.ClassDef) -> dict[str, Parameter]:
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
         if default is None:
             raise UserError(f"{path}: hyper-parameter '{argument.arg}' of {node.name} has no default; give it one")
-        value = _literal(path, default, argument.arg)
+        value = literal(path, default, argument.arg)
         note = argument.annotation
-        if isinstance(note, ast.Subscript) and _name(note.value) == "Literal":
-            choices = _literal(path, note.slice, argument.arg)
+        if isinstance(note, ast.Subscript) and name_of(note.value) == "Literal":
+            choices = literal(path, note.slice, argument.arg)
             found[argument.arg] = Parameter(value, "choice", choices if isinstance(choices, tuple) else (choices,))
-        elif _name(note) in ("float", "int", "bool", "str"):
-            kind = _name(note)
+        elif name_of(note) in ("float", "int", "bool", "str"):
+            kind = name_of(note)
             found[argument.arg] = Parameter(_default(path, argument.arg, kind, value), kind)
         else:
             raise UserError(f"{path}: annotate hyper-parameter '{argument.arg}' of {node.name} as float, int, bool, "
@@ -174,15 +169,11 @@ def _default(path: Path, name: str, kind: str, value: Any) -> Any:
     return value
 
 
-def _name(node: ast.AST | None) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-
-
 def _class_literal(path: Path, node: ast.ClassDef, name: str) -> Any:
     """What a class body assigns to a name, or None."""
     for statement in node.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and _assigns(statement, name) and statement.value:
-            return _literal(path, statement.value, name)
+            return literal(path, statement.value, name)
     return None
 
 
@@ -196,11 +187,4 @@ def _class_mapping(path: Path, node: ast.ClassDef, name: str) -> dict[str, Any]:
 
 def _assigns(node: ast.stmt, name: str) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return any(_name(target) == name for target in targets)
-
-
-def _literal(path: Path, node: ast.AST, name: str) -> Any:
-    try:
-        return ast.literal_eval(node)  # type: ignore[arg-type]
-    except (ValueError, TypeError, SyntaxError):
-        raise UserError(f"{path}: '{name}' must be a literal (it is read without running the file)") from None
+    return any(name_of(target) == name for target in targets)

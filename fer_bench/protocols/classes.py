@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer_bench.data.pack import Pack, Split
-from fer_bench.data.selection import select
+from fer_bench.data.pack import Pack, take
 from fer_bench.errors import UserError, near
 from fer_bench.protocols.protocol import Protocol
 
@@ -71,10 +70,3 @@ def keep_classes(pack: Pack, protocol: Protocol) -> Pack:
         votes = None if split.votes is None else split.votes[:, kept]
         splits[name] = replace(split, labels=renumber[split.labels], votes=votes, columns=columns)
     return replace(pack, classes=tuple(pack.classes[label] for label in kept), splits=splits)
-
-
-def take(split: Split, rows: np.ndarray) -> Split:
-    """Some of the faces of a split, int64 rows [M]; pixels are not copied."""
-    votes = None if split.votes is None else split.votes[rows]
-    columns = {name: values[rows] for name, values in split.columns.items()}
-    return Split(select(split.images, rows), split.labels[rows], tuple(split.ids[r] for r in rows), votes, columns)

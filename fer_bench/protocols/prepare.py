@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.data.pack import Pack, Split
+from fer_bench.data.pack import Pack, Split, take
 from fer_bench.data.selection import Images, select
 from fer_bench.errors import UserError
 from fer_bench.protocols import corrupt
-from fer_bench.protocols.classes import class_index, class_indices, keep_classes, take
+from fer_bench.protocols.classes import class_index, class_indices, keep_classes
 from fer_bench.protocols.instance_noise import instance_noise, one_annotator
 from fer_bench.protocols.noise_list import NoiseList, listed_labels
 from fer_bench.protocols.protocol import Noise, Protocol

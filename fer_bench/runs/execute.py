@@ -54,4 +54,4 @@ def device_notes(plan: Plan, settings: Settings, runs: int) -> tuple[str, ...]:
 
 def pack_notes(plan: Plan) -> tuple[str, ...]:
     """What is worth knowing of a plan's dataset, e.g. counts that differ from the official ones."""
-    return cached_pack(plan.dataset, plan.request.root, plan.request.cache, plan.request.pack_size).notes
+    return cached_pack(plan.part.dataset, plan.request.cache, plan.request.pack_size).notes

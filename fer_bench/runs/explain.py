@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -98,9 +99,12 @@ def request_of(record: Record, base: Request) -> Request:
     recipe = {key: json.dumps(value) for key, value in flat(spec["recipe"]) if key != "name"}
     named = spec["weights"].partition(" ")[0]
     weights = named if is_named(named) else base.weights
+    name, *options = re.split(r" (?=[A-Za-z_]\w*=)", spec["dataset"]["name"])
+    number, folds = spec["dataset"].get("fold", (0, 0))
     return replace(
         base, methods=(spec["method"]["name"],), protocols=base.protocols or (spec["protocol"]["name"],),
-        datasets=base.datasets or (spec["dataset"]["name"],), seeds=(spec["seed"],), track=spec["track"],
+        datasets=base.datasets or (name,), data_options=dict(option.split("=", 1) for option in options), folds=folds,
+        only_fold=number, seeds=(spec["seed"],), track=spec["track"],
         settings={key: str(value) for key, value in spec["method"]["parameters"].items()},
         recipe=base.recipe or spec["recipe"]["name"], recipe_settings=recipe, weights=weights)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from fer_bench.engine.inputs import faces_of_statistics
 from fer_bench.nets.backbone import backbone_maker
-from fer_bench.runs.faces import cached_pack
+from fer_bench.runs.faces import pack_of
 from fer_bench.runs.plan import Plan
 from fer_bench.weights.catalog import PACKAGES, file_of
 
@@ -21,11 +21,11 @@ def network_maker(plan: Plan) -> Callable[[], nn.Module]:
     recipe, request, dataset = plan.recipe, plan.request, plan.spec.content["dataset"]
     classes = len(plan.protocol.classes or dataset["classes"])
     key = (recipe.backbone, recipe.image_size, recipe.mean, recipe.std, recipe.precision, plan.spec.content["weights"],
-           dataset["fingerprint"], classes)
+           dataset["fingerprint"], classes, plan.part.fold and (plan.part.fold, plan.spec.content["seed"]))
     if key not in _makers:
         while len(_makers) >= KEPT:
             del _makers[next(iter(_makers))]
-        pack = cached_pack(plan.dataset, request.root, request.cache, request.pack_size)
+        pack = pack_of(request, plan.part, plan.spec.content["seed"])
         named = PACKAGES.get(request.weights)
         _makers[key] = backbone_maker(
             recipe.backbone, len(recipe.mean), classes, recipe.precision == "bf16",

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError, near
 from fer_bench.library.methods import method_info, methods, resolve_parameters
 from fer_bench.library.source import MethodInfo
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_recipe
 from fer_bench.protocols.views import overridden, own_views
-from fer_bench.runs.faces import cached_pack, check_protocol, protocol_identity, protocol_notes, table_of
-from fer_bench.runs.request import Request, load_protocols
+from fer_bench.runs.faces import identities, pack_of
+from fer_bench.runs.request import Part, Request, load_protocols
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 from fer_bench.weights import catalog
 
@@ -28,7 +29,7 @@ class Plan:
     method: MethodInfo
     protocol: Protocol
     recipe: Recipe
-    dataset: str
+    part: Part
     request: Request
 
 
@@ -41,29 +42,31 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                   for info in infos}
     protocols = load_protocols(request)
     refuse_idle_settings(request, infos)
-    recipes = {(i.name, d): choose_recipe(request, i, d) for i in infos for d in request.datasets}
-    weights, parts = identify_weights(request.weights, request.cache), []
-    for dataset in request.datasets:
-        pack = cached_pack(dataset, request.root, request.cache, request.pack_size, say)
-        for protocol in protocols:
-            data = check_protocol(request, dataset, pack, protocol)
-            for note in protocol_notes(protocol, pack, data):
-                say(note)
-            table = table_of(protocol, request, dataset)
-            parts.append((dataset, pack, protocol, protocol_identity(protocol, data, table)))
+    parts = request.parts()
+    recipes = {(info.name, name): choose_recipe(request, info, name)
+               for info in infos for name in dict.fromkeys(part.dataset.info.name for part in parts)}
+    weights, drawn = identify_weights(request.weights, request.cache), []
+    for part in parts:
+        content = dataset_identity(pack_of(request, part, request.seeds[0], say), part)
+        drawn += [(part, protocol, content, identities(request, part, protocol, say)) for protocol in protocols]
     plans = []
     for seed in request.seeds:
-        for dataset, pack, protocol, content in parts:
+        for part, protocol, dataset, contents in drawn:
             for info in infos:
-                recipe = recipes[info.name, dataset]
+                recipe = recipes[info.name, part.dataset.info.name]
                 spec = make_spec(
-                    method=info.name, parameters=parameters[info.name], protocol=content,
-                    dataset={"name": pack.name, "fingerprint": pack.fingerprint, "classes": list(pack.classes)},
+                    method=info.name, parameters=parameters[info.name], protocol=contents[seed], dataset=dataset,
                     recipe=recipe.model_dump(mode="json", exclude={"title"}), weights=weights, track=request.track,
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
                 name = label(info, parameters[info.name], request.track)
-                plans.append(Plan(spec, name, info, protocol, recipe, dataset, request))
+                plans.append(Plan(spec, name, info, protocol, recipe, part, request))
     return plans
+
+
+def dataset_identity(pack: Pack, part: Part) -> dict[str, Any]:
+    """What a run's identity says of its dataset."""
+    fold = {"fold": [part.fold.number, part.fold.of]} if part.fold else {}
+    return {"name": pack.name, "fingerprint": pack.fingerprint, "classes": list(pack.classes), **fold}
 
 
 def refuse_idle_settings(request: Request, infos: list[MethodInfo]) -> None:

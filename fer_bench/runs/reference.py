@@ -38,10 +38,9 @@ from fer_bench.runs.worker import ClaimLost, Emit, make_inputs, versions
 METHOD, PROTOCOL, SEED, FOLDS = "ce", "clean", 0, 5
 
 
-def reference_request(dataset: str, cache: Path, root: Path | None, recipe: str | None, weights: str,
-                      size: int | None) -> Request:
+def reference_request(dataset: str, cache: Path, **more: Any) -> Request:
     """What a table's networks are runs of."""
-    return Request((METHOD,), (PROTOCOL,), (dataset,), (SEED,), cache, root, recipe, weights=weights, pack_size=size)
+    return Request((METHOD,), (PROTOCOL,), (dataset,), (SEED,), cache, **more)
 
 
 def make_scores(request: Request, settings: Settings, out: Path | None, emit: Emit, say: Callable[[str], None]) -> Path:
@@ -49,8 +48,8 @@ def make_scores(request: Request, settings: Settings, out: Path | None, emit: Em
     plan = make_plans(request, say)[0]
     dataset, key = plan.spec.content["dataset"], table_key(plan)
     if out is None and embedded_scores(dataset["fingerprint"]) is not None:
-        raise UserError(f"scores: the table of '{plan.dataset}' comes with the suite; name a file with --out for one "
-                        "of your own, which --scores reads")
+        raise UserError(f"scores: the table of '{dataset['name']}' comes with the suite; name a file with --out for "
+                        "one of your own, which --scores reads")
     path = out or table_path(request.cache, dataset["name"], dataset["fingerprint"], key)
     if is_made(path, key):
         return path

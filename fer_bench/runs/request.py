@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fer_bench.data.catalog import Dataset, ask
+from fer_bench.data.folds import Fold
 from fer_bench.errors import UserError, near, unknown
 from fer_bench.library.methods import methods
 from fer_bench.library.source import MethodInfo
@@ -22,7 +24,7 @@ class Request:
     datasets: tuple[str, ...]
     seeds: tuple[int, ...]
     cache: Path
-    root: Path | None = None
+    roots: dict[str, Path] = field(default_factory=dict)  # by dataset; under "" that of all others
     recipe: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
     recipe_settings: dict[str, str] = field(default_factory=dict)
@@ -32,6 +34,37 @@ class Request:
     noise_list: Path | None = None
     pack_size: int | None = None
     scores: Path | None = None
+    data_options: dict[str, str] = field(default_factory=dict)
+    folds: int = 0
+    only_fold: int = 0
+
+    def asked(self) -> list[Dataset]:
+        """The datasets. Raises UserError for an unknown one, and for a root or an option that none of them has."""
+        found = [ask(name, self.roots, self.data_options, self.plugins) for name in self.datasets]
+        names = {name for d in found for name in (d.info.name, d.name.partition(" ")[0])}
+        for name, root in self.roots.items():
+            if name and name not in names:
+                raise UserError(f"--data-root {name}={root}: no such dataset is asked for; {near(name, names)}")
+        for key, value in self.data_options.items():
+            if not any(key in d.info.options for d in found):
+                known = {option for d in found for option in d.info.options}
+                raise UserError(f"--data-option {key}={value}: none of the datasets asked for has it; "
+                                f"{near(key, known)}")
+        return found
+
+    def parts(self) -> list[Part]:
+        """What the runs' faces are drawn from: every dataset, or every fold of it."""
+        numbers = [self.only_fold] if self.only_fold else range(1, self.folds + 1)
+        folds = [Fold(number, self.folds) for number in numbers] if self.folds else [None]
+        return [Part(dataset, fold) for dataset in self.asked() for fold in folds]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A dataset, and the fold of it that is tested on, where it has no test set."""
+
+    dataset: Dataset
+    fold: Fold | None = None
 
 
 def load_protocols(request: Request) -> list[Protocol]:

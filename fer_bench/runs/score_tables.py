@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from fer_bench.data.catalog import Dataset
 from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError
 from fer_bench.protocols.protocol import Protocol
@@ -25,12 +26,11 @@ def refuse_idle_scores(given: Path | None, protocols: Iterable[Protocol]) -> Non
                         f"{', '.join(p.name for p in protocols)}; leave it out")
 
 
-def score_table(protocol: Protocol, dataset: str, pack: Pack, root: Path | None, size: int | None, cache: Path,
+def score_table(protocol: Protocol, dataset: Dataset, pack: Pack, size: int | None, cache: Path,
                 given: Path | None) -> Scores | None:
     """The score table that a protocol needs on a dataset, if it needs one. Raises UserError when there is none."""
     if not reads_scores(protocol):
         return None
-    words = ["python", "run_bench.py", "scores", "--dataset", dataset]
-    words += ["--data-root", str(root)] if root else []
+    words = ["python", "run_bench.py", "scores", *dataset.words]
     words += ["--pack-size", str(size)] if size else []
-    return find_scores(dataset, pack.fingerprint, cache, given, shlex.join(words))
+    return find_scores(dataset.name, pack.fingerprint, cache, given, shlex.join(words))

@@ -45,7 +45,8 @@ class RunSpec:
     def title(self) -> str:
         """A short line for people: method, protocol, dataset, seed."""
         c = self.content
-        return f"{c['method']['name']} {c['protocol']['name']} {c['dataset']['name']} seed {c['seed']}"
+        fold = f" fold {'/'.join(map(str, c['dataset']['fold']))}" if "fold" in c["dataset"] else ""
+        return f"{c['method']['name']} {c['protocol']['name']} {c['dataset']['name']}{fold} seed {c['seed']}"
 
 
 def make_spec(
@@ -63,8 +64,8 @@ def make_spec(
     """Put an identity together.
 
     parameters: every resolved hyper-parameter. protocol, recipe: their resolved content (titles left out). dataset:
-    name, fingerprint, classes. weights: "none", "imagenet" or sha256. code: declared versions of method and
-    engine, or the fingerprint of a method that is not the suite's own.
+    name, fingerprint, classes, and [number, of] of its fold, if any. weights: "none", "imagenet" or sha256. code:
+    declared versions of method and engine, or the fingerprint of a method that is not the suite's own.
     """
     return RunSpec({"method": {"name": method, "parameters": parameters}, "protocol": protocol, "dataset": dataset,
                     "recipe": recipe, "weights": weights, "track": track, "seed": seed, "code": code})

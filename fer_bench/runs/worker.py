@@ -205,7 +205,7 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
 
 def make_inputs(plan: Plan) -> Inputs:
     """All that the engine needs of a plan: its data prepared, its method imported."""
-    data = prepared(plan.request, plan.dataset, plan.protocol, plan.spec.content["seed"])
+    data = prepared(plan.request, plan.part, plan.protocol, plan.spec.content["seed"])
     return Inputs(plan.spec.id, load_class(plan.method), plan.spec.content["method"]["parameters"], plan.recipe, data,
                   plan.spec.content["seed"], network_maker(plan))
 

@@ -12,7 +12,7 @@ from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import KINDS, Layout, Slot, columns_of
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section
 from fer_bench.tables.published import Published, matches
-from fer_bench.tables.records import dataset_of, natural, protocol_of, short_weights
+from fer_bench.tables.records import dataset_of, folds_of, natural, protocol_of, short_weights, unit_of
 
 Key = tuple[str, ...]
 
@@ -38,10 +38,11 @@ class Grid:
         if first != protocol_of(record):
             both = " and ".join(sorted((first, protocol_of(record))))
             raise UserError(f"protocols {both} share the column '{slot.head}': choose one with --protocol")
-        seed = record["spec"]["seed"]
-        taken = runs.setdefault(record["label"], {}).setdefault(seed, record)
+        seed, fold = unit = unit_of(record)
+        taken = runs.setdefault(record["label"], {}).setdefault(unit, record)
         if taken is not record:
             what = f"{record['label']}, {protocol_of(record)}, {dataset_of(record)}, seed {seed}"
+            what += f", fold {fold}" if fold else ""
             raise UserError(f"two runs of {what}: {taken['id']} and {record['id']}; keep one "
                 "of the two files")
 
@@ -65,8 +66,8 @@ class Grid:
         """All that were filed."""
         for block in self.blocks.values():
             for runs in block.values():
-                for seeds in runs.values():
-                    yield from seeds.values()
+                for units in runs.values():
+                    yield from units.values()
 
     @cached_property
     def columns(self) -> list[tuple[Slot, Column]]:
@@ -107,7 +108,7 @@ class Grid:
 
     def missing(self) -> list[Missing]:
         """Runs that a full table would have: every label, section and slot, with the union of the seeds."""
-        expected, labels = {record["spec"]["seed"] for record in self.records()}, self.labels()
+        labels, seeds = self.labels(), {record["spec"]["seed"] for record in self.records()}
         of_family: dict[tuple[str, Slot], str] = {}
         for key in self.order:
             for slot in (slot for slot in self.blocks[key] if KINDS[slot.kind] not in OF_A_DATASET):
@@ -115,19 +116,26 @@ class Grid:
         gaps = []
         for key in self.order:
             some = _first(next(iter(self.blocks[key].values())))
+            expected = {(seed, fold) for seed in seeds for fold in _folds(some)}
             for slot in self.slots:
                 protocol = self.protocols.get((key, slot)) or of_family.get((_family_of(key), slot))
                 for label in labels if protocol else ():
                     absent = expected - self.blocks[key].get(slot, {}).get(label, {}).keys()
                     if absent:
                         where = (label, dataset_of(some), str(protocol))
-                        gaps.append(Missing(*where, tuple(sorted(absent)), _options(some)))
+                        lacking = tuple(sorted({seed for seed, _ in absent}))
+                        gaps.append(Missing(*where, lacking, _options(some), len(absent)))
         return gaps
 
 
 def _family_of(key: Key) -> str:
     """What the protocols of a section do besides noise and imbalance: the part of its name in parentheses."""
     return key[0].partition(" (")[2]
+
+
+def _folds(record: Record) -> range:
+    """The folds that a seed has: 0 alone on a dataset with a test set of its own."""
+    return range(1, folds + 1) if (folds := folds_of(record)) else range(1)
 
 
 def _first(runs: Runs) -> Record:
@@ -143,6 +151,8 @@ def _options(record: Record) -> tuple[str, ...]:
         options += ["--data-root", f"DIR-{dataset}"]
     if spec["recipe"]["name"] != default_recipe(dataset, spec["track"]):
         options += ["--recipe", spec["recipe"]["name"]]
+    if folds := folds_of(record):
+        options += ["--folds", str(folds)]
     if spec["weights"] != "none":
         options += ["--weights", short_weights(record, "FILE-")]
     if spec["track"] != "fair":

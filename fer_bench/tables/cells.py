@@ -9,7 +9,8 @@ from fer_bench.tables import stats
 from fer_bench.tables.model import Cell, Record
 from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 
-Runs = dict[str, dict[int, Record]]  # label -> seed -> record, under one protocol on one dataset
+Unit = tuple[int, int]  # seed, fold
+Runs = dict[str, dict[Unit, Record]]  # under one protocol on one dataset, by label
 
 
 def epoch_of(record: Record, select: str) -> str:
@@ -40,23 +41,32 @@ def value_of(record: Record, select: str, metric: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _by_seed(runs: Runs, select: str, metric: str) -> dict[str, dict[int, float]]:
-    found: dict[str, dict[int, float]] = {}
+def _by_run(runs: Runs, select: str, metric: str) -> dict[str, dict[Unit, float]]:
+    found: dict[str, dict[Unit, float]] = {}
     for label, records in runs.items():
-        values = {seed: value_of(records[seed], select, metric) for seed in sorted(records)}
-        known = {seed: value for seed, value in values.items() if value is not None}
+        values = {unit: value_of(records[unit], select, metric) for unit in sorted(records)}
+        known = {unit: value for unit, value in values.items() if value is not None}
         if known:
             found[label] = known
     return found
 
 
+def _by_seed(values: dict[str, dict[Unit, float]]) -> dict[str, dict[int, float]]:
+    """What tests compare: folds of one seed share training faces, so their mean counts once. A method counts with the
+    seeds of which it has as many folds as any method has."""
+    folds = {seed: {fold for units in values.values() for s, fold in units if s == seed}
+             for seed in {seed for units in values.values() for seed, _ in units}}
+    return {label: {seed: stats.mean([units[seed, fold] for fold in sorted(all_)]) for seed, all_ in folds.items()
+                    if all((seed, fold) in units for fold in all_)} for label, units in values.items()}
+
+
 def too_few_seeds(runs: Runs, select: str, metric: str) -> bool:
     """Whether there are methods to compare, but not seeds enough for the bold rule to tell any two apart."""
-    values = _by_seed(runs, select, metric)
+    values = _by_seed(_by_run(runs, select, metric))
     return len(values) > 1 and not stats.can_separate(values)
 
 
-def passes_of(records: dict[int, Record]) -> float | None:
+def passes_of(records: dict[Unit, Record]) -> float | None:
     """Mean forward passes of one method's records; None for those of before they were counted."""
     counted = [p for record in records.values() if (p := record.get("cost", {}).get("forward_passes")) is not None]
     return stats.mean(counted) if counted else None
@@ -64,15 +74,16 @@ def passes_of(records: dict[int, Record]) -> float | None:
 
 def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, Cell]:
     """label -> cell of one column. Nothing is bold when so few seeds could not have shown a difference."""
-    values = _by_seed(runs, select, metric)
-    bold = stats.not_below_best(values) if stats.can_separate(values) else set()
-    gains = stats.gains_over(values, baseline)
-    best = _by_seed(runs, "best", metric)
-    last = _by_seed(runs, "last", metric)
+    values = _by_run(runs, select, metric)
+    seeds = _by_seed(values)
+    bold = stats.not_below_best(seeds) if stats.can_separate(seeds) else set()
+    gains = stats.gains_over(seeds, baseline)
+    best = _by_run(runs, "best", metric)
+    last = _by_run(runs, "last", metric)
     cells = {}
-    for label, seeds in values.items():
+    for label, units in values.items():
         record = next(iter(runs[label].values()))
-        numbers = list(seeds.values())
+        numbers = list(units.values())
         gain, p = gains.get(label, (None, None))
         cells[label] = Cell(
             dataset_of(record),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_bench.tables.records import unit_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -12,9 +14,9 @@ TRAINED_ON = ("faces", "noise_rate", "imbalance_factor")
 
 
 def to_frame(records: Sequence[dict[str, Any]], select: str = "last") -> pd.DataFrame:
-    """Columns: run, method, protocol, dataset, recipe, track, seed, what it was trained on (faces, noise_rate,
-    imbalance_factor; empty in records of before these were counted), the metrics as fractions, all diagnosis and cost
-    numbers. ``select``: last, best or val; runs without it are left out."""
+    """Columns: run, method, protocol, dataset, recipe, track, seed, fold (0: none), what it was trained on (faces,
+    noise_rate, imbalance_factor; empty in records of before these were counted), the metrics as fractions, all
+    diagnosis and cost numbers. ``select``: last, best or val; runs without it are left out."""
     import pandas as pd
 
     rows = []
@@ -24,7 +26,8 @@ def to_frame(records: Sequence[dict[str, Any]], select: str = "last") -> pd.Data
             continue
         rows.append({"run": record["id"], "method": record["label"], "protocol": spec["protocol"]["name"],
                      "dataset": spec["dataset"]["name"], "recipe": spec["recipe"]["name"], "track": spec["track"],
-                     "seed": spec["seed"], **{name: trained_on.get(name) for name in TRAINED_ON},
+                     "seed": spec["seed"], "fold": unit_of(record)[1],
+                     **{name: trained_on.get(name) for name in TRAINED_ON},
                      **{k: v for k, v in metrics.items() if k != "recall"},
                      **record["diagnosis"], **record["cost"]})
     return pd.DataFrame(rows)

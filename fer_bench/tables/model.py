@@ -18,7 +18,7 @@ class Cell:
     metric: str  # overall, mean, or recall:<class>
     value: float  # mean over seeds
     std: float | None = None  # ddof 1; None for one seed and for published numbers
-    n: int | None = None  # seeds; None for published numbers
+    n: int | None = None  # seeds, times folds; None for published numbers
     bold: bool = False  # not significantly below the best of its column
     gain: float | None = None  # over the baseline, on the seeds that both have
     p: float | None = None  # of that gain: paired sign-flip, Holm over methods
@@ -57,13 +57,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Missing:
-    """Seeds that a cell lacks, with the options (recipe, weights, track) that the other runs had."""
+    """Seeds that a cell lacks, with the options (recipe, weights, track) that the other runs had. runs: how many that
+    are, with their folds."""
 
     label: str
     dataset: str
     protocol: str
     seeds: tuple[int, ...]
     options: tuple[str, ...] = ()
+    runs: int = 0
 
 
 @dataclass(frozen=True)

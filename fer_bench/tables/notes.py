@@ -8,7 +8,7 @@ from dataclasses import replace
 from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
 from fer_bench.tables.model import Cell, Missing, Record, Section
-from fer_bench.tables.records import natural, protocol_of
+from fer_bench.tables.records import folds_of, natural, protocol_of
 from fer_bench.tables.stats import ALPHA
 from fer_bench.tables.text import views_in_words
 from fer_bench.tables.training_sets import training_notes
@@ -39,7 +39,8 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     rows = [row for section in sections for row in section.rows]
     cells = [cell for row in rows for cell in row.cells]
     counts = sorted({cell.n for cell in cells if cell and cell.n})
-    notes = [f"{_epochs(cells)}; {_spread(counts)}."]
+    folds = max(folds_of(record) for record in grid.records())
+    notes = [f"{_epochs(cells)}; {_spread(counts, folds)}."]
     if any(cell.bold for cell in cells if cell):
         notes.append(
             "Bold: not significantly below the best of its column "
@@ -56,7 +57,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
     if None in cells:
         notes.append("--: not run, or the test set has no face of that class.")
     if missing:
-        notes.append(f"Incomplete: runs missing: {sum(len(gap.seeds) for gap in missing)}.")
+        notes.append(f"Incomplete: runs missing: {sum(gap.runs for gap in missing)}.")
     if any(section.published for section in sections):
         notes.append("Published numbers have other networks, noise draws and choices of epoch: context only.")
     return notes
@@ -88,11 +89,12 @@ def shortened(records: Iterable[Record]) -> list[str]:
             "track paper the learning rate, too) is made for so many times the epochs."]
 
 
-def _spread(counts: Sequence[int]) -> str:
+def _spread(counts: Sequence[int], folds: int) -> str:
     if counts[-1] == 1:
         return "n = 1: one seed, no spread"
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"mean ± standard deviation (ddof 1) over n = {seeds} seeds"
+    what = f"runs ({folds} folds of each seed; tests compare means over folds)" if folds else "seeds"
+    return f"mean ± standard deviation (ddof 1) over n = {seeds} {what}"
 
 
 def _own_views(grid: Grid) -> list[str]:

@@ -28,6 +28,16 @@ def protocol_of(record: Record) -> str:
     return str(record["spec"]["protocol"]["name"])
 
 
+def unit_of(record: Record) -> tuple[int, int]:
+    """Seed and fold of a run; fold 0 on a dataset with a test set of its own."""
+    return record["spec"]["seed"], record["spec"]["dataset"].get("fold", (0, 0))[0]
+
+
+def folds_of(record: Record) -> int:
+    """Of how many folds the run's is one; 0 on a dataset with a test set of its own."""
+    return int(record["spec"]["dataset"].get("fold", (0, 0))[1])
+
+
 def classes_of(record: Record) -> list[str]:
     """The classes that a run knew, in the order of its recalls: those that its protocol keeps, else the dataset's."""
     spec = record["spec"]
@@ -71,7 +81,8 @@ def versions(record: Record) -> Iterator[Version]:
     yield Version("content of protocol", protocol_of(record), digest, content=text)
     digest, text = _digest(head)
     yield Version("imbalance of protocol on dataset", f"{protocol_of(record)}, {dataset}", digest, content=text)
-    yield Version("fingerprint of dataset", dataset, spec["dataset"]["fingerprint"][:12])
+    yield Version("fingerprint of dataset", dataset, spec["dataset"]["fingerprint"][:12], option="--data HASH")
+    yield Version("folds of dataset", dataset, str(folds_of(record)))
     digest, text = _digest(recipe)
     owner = dataset if spec["track"] == "fair" else f"{dataset}, {label}"
     yield Version("recipe on dataset", owner, digest, recipe["name"], "--recipe NAME", text)
@@ -134,7 +145,9 @@ def _mixture(kind: str, of: str, counts: Counter[Version]) -> str:
         why = f"; {why}" if (why := reason(version)) else ""
         texts.append(f"{title} ({counts[version]} run{'s' if counts[version] > 1 else ''}{why})")
     what = f"{kind} '{of}'" if of else kind
-    option = ordered[0].option if named else f"--code {ordered[-1].hash}" if "=" in ordered[-1].hash else "--code HASH"
+    option = ordered[0].option
+    if not named and option != "--data HASH":
+        option = f"--code {ordered[-1].hash}" if "=" in ordered[-1].hash else "--code HASH"
     found = f"{', '.join(texts)}{_changes(ordered)}"
     return f"the table would mix versions of {what}: {found}; choose one with {option}"
 
@@ -154,7 +167,8 @@ def _changes(ordered: Sequence[Version]) -> str:
 
 def select_records(records: Iterable[Record], *, methods: Names = None, protocols: Names = None, datasets: Names = None,
                    recipe: str | None = None, weights: str | None = None, track: str | None = None,
-                   seeds: Collection[int] | None = None, code: str | Names = None) -> list[Record]:
+                   seeds: Collection[int] | None = None, data: str | None = None,
+                   code: str | Names = None) -> list[Record]:
     """The records that pass every filter; None lets all pass.
 
     `methods` takes names ("nla": all its variants) and labels ("nla jsd=sum": that one). `weights` and `code`
@@ -170,6 +184,11 @@ def select_records(records: Iterable[Record], *, methods: Names = None, protocol
     kept = _among("recipe", kept, recipe and [recipe], lambda record: {record["spec"]["recipe"]["name"]})
     kept = _among("track", kept, track and [track], lambda record: {record["spec"]["track"]})
     kept = _among("seed", kept, seeds, lambda record: {record["spec"]["seed"]})
+    if data:
+        known = {record["spec"]["dataset"]["fingerprint"][:12] for record in kept}
+        kept = [record for record in kept if record["spec"]["dataset"]["fingerprint"].startswith(data)]
+        if known and not kept:
+            raise unknown("fingerprint", data, known)
     if weights:
         known = {short_weights(record) for record in kept}
         kept = [record for record in kept if record["spec"]["weights"].startswith(weights)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ EXACT_UP_TO = 16  # pairs; 2^16 sign patterns still take milliseconds
 TIE = 1e-9  # of the differences' absolute sum: sums that are nearer than this are equal
 DRAWS = 2**16 - 1  # Monte-Carlo sign patterns beyond that
 
+Key = TypeVar("Key", int, tuple[int, int])  # a seed, or seed and fold
 Seeds = Mapping[int, float]  # seed -> value of one method
 
 
@@ -75,8 +77,8 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def differences(one: Seeds, other: Seeds) -> list[float]:
-    """`one` minus `other` on the seeds that both have, by ascending seed."""
+def differences(one: Mapping[Key, float], other: Mapping[Key, float]) -> list[float]:
+    """`one` minus `other` on the seeds (or runs) that both have, by ascending seed."""
     return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
 
 

@@ -210,10 +210,11 @@ def exported(place, capsys, *words: str) -> list[list[str]]:
 
 
 def test_export_is_what_the_runs_train_on(place, capsys):
+    from fer_bench.data.catalog import ask
     from fer_bench.runs.faces import cached_pack
 
     rows = exported(place, capsys, "--protocol", "noise30", "--seed", "3")
-    train = prepare(cached_pack(f"folder:{place.data}", None, place.cache, None), load_protocol("noise30"), 3).train
+    train = prepare(cached_pack(ask(f"folder:{place.data}"), place.cache, None), load_protocol("noise30"), 3).train
     assert rows[0] == ["id", "given", "true"]
     assert [(i, int(g), int(t)) for i, g, t in rows[1:]] == list(zip(train.ids, train.given, train.true, strict=True))
     assert sum(given != true for _, given, true in rows[1:]) == 18

@@ -94,11 +94,13 @@ def test_a_refused_submission_is_one_line_and_forgets_no_failure(place, capsys, 
 
 def test_paths_are_complete_before_they_travel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    one = Request(("ce",), ("clean", "own.yaml"), ("folder:faces", "synthetic"), (0,), Path("cache"), Path("data"),
-                  "r.yaml", weights="w.pth", plugins=(Path("p.py"),), noise_list=Path("n.txt"), scores=Path("s.npz"))
+    one = Request(("ce",), ("clean", "own.yaml"), ("folder:faces", "synthetic"), (0,), Path("cache"),
+                  {"": Path("data")}, "r.yaml", weights="w.pth", plugins=(Path("p.py"),),
+                  noise_list=Path("n.txt"), scores=Path("s.npz"))
     found = absolute(one)
     assert found.protocols == ("clean", str(tmp_path / "own.yaml"))
     assert found.datasets == (f"folder:{tmp_path / 'faces'}", "synthetic") and found.recipe == str(tmp_path / "r.yaml")
+    assert found.roots == {"": tmp_path / "data"}
     assert found.weights == str(tmp_path / "w.pth") and found.plugins == (tmp_path / "p.py",)
     assert (found.noise_list, found.scores) == (tmp_path / "n.txt", tmp_path / "s.npz")
     assert absolute(replace(one, weights="imagenet", recipe="quick")).weights == "imagenet"

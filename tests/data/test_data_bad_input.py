@@ -11,7 +11,9 @@ import fakedata as fake
 import numpy as np
 import pytest
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
+from fer_bench.data.folds import whole_pack
+from fer_bench.data.opening import open_dataset
 from fer_bench.errors import UserError
 
 
@@ -20,7 +22,7 @@ def refuse(tmp_path: Path) -> Callable[..., str]:
     """refuse(name, root): the message; also checks that it is one line and that nothing is left behind."""
     def call(name: str, root: Path | None = None, **more) -> str:
         with pytest.raises(UserError) as error:
-            open_dataset(name, root, tmp_path / "cache", **more)
+            open_dataset(ask(name, root), tmp_path / "cache", **more)
         message = str(error.value)
         assert "\n" not in message and len(message) > 20
         left = list((tmp_path / "cache").iterdir()) if (tmp_path / "cache").exists() else []
@@ -162,7 +164,7 @@ def test_affectnet_tables(tmp_path: Path, refuse, old: str, new: str, parts: tup
     if parts:
         expect(refuse("affectnet8", root), *parts)
     else:  # columns that are not needed may be missing in a row
-        open_dataset("affectnet8", root, tmp_path / "cache")
+        open_dataset(ask("affectnet8", root), tmp_path / "cache")
 
 
 def test_affectnet_annotations_are_never_unpickled(tmp_path: Path, refuse) -> None:
@@ -191,8 +193,13 @@ def test_csv(tmp_path: Path, refuse, old: str, new: str, parts: tuple[str, ...])
 
 def test_csv_without_test_rows_or_in_another_encoding(tmp_path: Path, refuse) -> None:
     file = fake.csv_file(tmp_path / "mine")
-    file.write_text(file.read_text().replace("test", "valid"))
-    expect(refuse(f"csv:{file}"), "no test images")
+    text = file.read_text()
+    file.write_text(text.replace("train", "valid"))
+    expect(refuse(f"csv:{file}"), "no train images")
+    file.write_text(text.replace("test", "valid"))
+    pack = open_dataset(ask(f"csv:{file}"), tmp_path / "other cache")
+    with pytest.raises(UserError, match="no test set of its own: add --folds 5"):
+        whole_pack(pack)
     file.write_bytes(file.read_bytes() + "faces/é.png,sad,train\n".encode("latin-1"))
     expect(refuse(f"csv:{file}"), "faces.csv", "UTF-8")
 
@@ -200,7 +207,7 @@ def test_csv_without_test_rows_or_in_another_encoding(tmp_path: Path, refuse) ->
 def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(UserError, match="--cache"):
-        open_dataset("ferplus7", fake.ferplus(tmp_path / "fp"), tmp_path / "cache")
+        open_dataset(ask("ferplus7", fake.ferplus(tmp_path / "fp")), tmp_path / "cache")
 
 
 def test_a_label_list_that_is_not_utf8(tmp_path: Path, refuse) -> None:

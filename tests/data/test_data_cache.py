@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from fer_bench.data import images
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
 from fer_bench.data.images import Meter
+from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Split, fingerprint, make_pack, write_pack
 
 
@@ -38,31 +39,31 @@ def packs(cache: Path) -> list[str]:
 
 
 def test_second_call_opens_the_first_ones_pack(tmp_path: Path, root: Path, builds: list[int]) -> None:
-    first = open_dataset("rafdb", root, tmp_path / "cache")
-    second = open_dataset("rafdb", root, tmp_path / "cache")
+    first = open_dataset(ask("rafdb", root), tmp_path / "cache")
+    second = open_dataset(ask("rafdb", root), tmp_path / "cache")
     assert len(builds) == 1 and first.fingerprint == second.fingerprint
     assert second.train.ids == first.train.ids and second.notes == first.notes
     assert fingerprint(second.classes, second.splits) == second.fingerprint
     (name,) = packs(tmp_path / "cache")
     assert name.startswith("rafdb-") and len(name) == len("rafdb-") + 12
-    open_dataset("rafdb", root, tmp_path / "cache", size=16)
+    open_dataset(ask("rafdb", root), tmp_path / "cache", size=16)
     assert len(builds) == 2 and len(packs(tmp_path / "cache")) == 2
 
 
 def test_changes_of_the_source_are_seen(tmp_path: Path, root: Path, builds: list[int]) -> None:
-    first = open_dataset("rafdb", root, tmp_path / "cache")
+    first = open_dataset(ask("rafdb", root), tmp_path / "cache")
     file = root / "EmoLabel/list_patition_label.txt"
     file.write_text(file.read_text().replace("train_00001.jpg 1", "train_00001.jpg 2"))
     os.utime(file, ns=(1, 1))
-    assert open_dataset("rafdb", root, tmp_path / "cache").fingerprint != first.fingerprint
+    assert open_dataset(ask("rafdb", root), tmp_path / "cache").fingerprint != first.fingerprint
     os.utime(root / "Image/aligned", ns=(1, 1))  # as when an image is added
-    open_dataset("rafdb", root, tmp_path / "cache")
+    open_dataset(ask("rafdb", root), tmp_path / "cache")
     assert len(builds) == 3
 
 
 def test_fingerprint_does_not_depend_on_the_place(tmp_path: Path, root: Path) -> None:
-    one = open_dataset("rafdb", root, tmp_path / "cache")
-    other = open_dataset("rafdb", fake.rafdb(tmp_path / "elsewhere"), tmp_path / "other cache")
+    one = open_dataset(ask("rafdb", root), tmp_path / "cache")
+    other = open_dataset(ask("rafdb", fake.rafdb(tmp_path / "elsewhere")), tmp_path / "other cache")
     assert one.fingerprint == other.fingerprint
 
 
@@ -84,20 +85,21 @@ def truncate(file: Path) -> None:
     lambda pack: np.save(pack / "images.npy", np.zeros((3, 10, 10, 3), np.uint8)),
 ])
 def test_damaged_pack_is_rebuilt(tmp_path: Path, root: Path, damage: Callable[[Path], None]) -> None:
-    first = open_dataset("rafdb", root, tmp_path / "cache")
+    first = open_dataset(ask("rafdb", root), tmp_path / "cache")
     expected = first.fingerprint
     (name,) = packs(tmp_path / "cache")
     damage(tmp_path / "cache" / name)
     said: list[str] = []
-    again = open_dataset("rafdb", root, tmp_path / "cache", progress=said.append)
+    again = open_dataset(ask("rafdb", root), tmp_path / "cache", progress=said.append)
     assert fingerprint(again.classes, again.splits) == expected
     assert packs(tmp_path / "cache") == [name, f"{name}.bad"]
     assert "is damaged" in said[0] and name in said[0]
 
 
 def test_builders_at_the_same_time(tmp_path: Path, root: Path) -> None:
-    code = ("import sys; from pathlib import Path; from fer_bench.data.catalog import open_dataset; "
-            "print(open_dataset('rafdb', Path(sys.argv[1]), Path(sys.argv[2])).fingerprint)")
+    code = ("import sys; from pathlib import Path; from fer_bench.data.catalog import ask; "
+            "from fer_bench.data.opening import open_dataset; "
+            "print(open_dataset(ask('rafdb', Path(sys.argv[1])), Path(sys.argv[2])).fingerprint)")
     command = [sys.executable, "-c", code, str(root), str(tmp_path / "cache")]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     found = {worker.communicate()[0].strip() for worker in workers}
@@ -115,14 +117,14 @@ def test_a_pack_that_appeared_meanwhile_stays(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_killed_builders_are_swept(tmp_path: Path, root: Path) -> None:
-    open_dataset("rafdb", root, tmp_path / "cache")
+    open_dataset(ask("rafdb", root), tmp_path / "cache")
     (name,) = packs(tmp_path / "cache")
     for age, left in ((1, "old"), (None, "new")):
         (tmp_path / f"cache/.{name}.{left}").mkdir()
         if age is not None:
             os.utime(tmp_path / f"cache/.{name}.{left}", (age, age))
     (tmp_path / "cache" / name / "pack.json").unlink()
-    open_dataset("rafdb", root, tmp_path / "cache")
+    open_dataset(ask("rafdb", root), tmp_path / "cache")
     assert packs(tmp_path / "cache") == [f".{name}.new", name, f"{name}.bad"]
 
 

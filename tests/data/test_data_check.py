@@ -7,9 +7,10 @@ from pathlib import Path
 import fakedata as fake
 import numpy as np
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
 from fer_bench.data.check import Repeats, check, report
 from fer_bench.data.official import PER_CLASS, TOTALS, check_counts
+from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Pack, Split, make_pack
 
 
@@ -38,7 +39,7 @@ def test_report_in_memory() -> None:
 
 
 def test_report_of_a_cached_pack_says_where(tmp_path: Path) -> None:
-    pack = open_dataset("ferplus8", fake.ferplus(tmp_path / "fp"), tmp_path / "cache")
+    pack = open_dataset(ask("ferplus8", fake.ferplus(tmp_path / "fp")), tmp_path / "cache")
     assert f"cached in {tmp_path / 'cache'}" in report(pack).splitlines()[-1]
 
 
@@ -52,7 +53,7 @@ def test_official_counts_agree_with_each_other() -> None:
 
 
 def test_differences_from_official_counts_carry_both_numbers(tmp_path: Path) -> None:
-    pack = open_dataset("rafdb", fake.rafdb(tmp_path / "raf"), tmp_path / "cache")
+    pack = open_dataset(ask("rafdb", fake.rafdb(tmp_path / "raf")), tmp_path / "cache")
     lines = check_counts(pack)
     assert lines[0] == "train: 14 images, officially 12271"
     assert "surprise 2 (officially 1290)" in lines[1]

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_bench.data import ferplus
-from fer_bench.data.catalog import DATASETS, open_dataset
+from fer_bench.data.adapters import fer2013, ferplus
+from fer_bench.data.catalog import ask, datasets
+from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Pack
 
 RAF = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -23,19 +24,19 @@ RAF = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"
 def read(tmp_path: Path):
     """read(name, root, **more): the pack, with a cache of its own."""
     def call(name: str, root: Path | None = None, **more) -> Pack:
-        return open_dataset(name, root, tmp_path / "cache", **more)
+        return open_dataset(ask(name, root), tmp_path / "cache", **more)
     return call
 
 
 def test_catalog_needs_neither_numpy_nor_torch() -> None:
-    code = ("import sys; from fer_bench.data.catalog import DATASETS; "
+    code = ("import sys; from fer_bench.data.catalog import datasets; "
             "assert not {'numpy', 'pandas', 'torch', 'PIL'} & set(sys.modules), sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_datasets_do_not_import_torch() -> None:
-    code = ("import sys, fer_bench.data.check, fer_bench.data.affectnet, fer_bench.data.csvfile, "
-            "fer_bench.data.rafdb, fer_bench.data.cache; assert 'torch' not in sys.modules")
+    code = ("import sys, fer_bench.data.check, fer_bench.data.opening, "
+            "fer_bench.data.adapters.affectnet; assert 'torch' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -125,7 +126,7 @@ def test_fer2013_csv_and_folders(tmp_path: Path, read) -> None:
     assert pack.classes == ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     assert pack.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 6]
     assert pack.train.ids[-1] == "row00009" and "3 rows without a label left out" in pack.notes
-    folders = read("fer2013", fake.class_folders(tmp_path / "folders", ferplus.FER2013_FOLDERS, mode="L"))
+    folders = read("fer2013", fake.class_folders(tmp_path / "folders", fer2013.FOLDERS, mode="L"))
     assert folders.classes == pack.classes
     assert folders.train.labels[folders.train.ids.index("train/neutral/0.png")] == 6
     assert folders.channels == 1
@@ -196,8 +197,8 @@ def test_synthetic_needs_no_cache(tmp_path: Path) -> None:
     from fer_bench.data.drawn import synthetic
     if not synthetic.FROZEN.exists():
         pytest.skip("synthetic.npz is not there")
-    pack = open_dataset("synthetic", None, tmp_path / "cache")
-    assert pack.classes == DATASETS["synthetic"].classes == synthetic.CLASSES
+    pack = open_dataset(ask("synthetic"), tmp_path / "cache")
+    assert pack.classes == datasets()["synthetic"].classes == synthetic.CLASSES
     assert not (tmp_path / "cache").exists()
     assert sum(map(len, pack.splits.values())) == 4000
-    assert pack.fingerprint == open_dataset("synthetic", None, tmp_path / "cache").fingerprint
+    assert pack.fingerprint == open_dataset(ask("synthetic"), tmp_path / "cache").fingerprint

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from realdata import ferplus_root  # noqa: F401  (a fixture)
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
 from fer_bench.data.check import check
 from fer_bench.data.official import PER_CLASS
+from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Pack
 
 pytestmark = pytest.mark.realdata
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.realdata
 @pytest.fixture(scope="module")
 def packs(ferplus_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:  # noqa: F811
     cache = tmp_path_factory.mktemp("cache")
-    return {name: open_dataset(name, ferplus_root, cache) for name in ("ferplus7", "ferplus8")}
+    return {name: open_dataset(ask(name, ferplus_root), cache) for name in ("ferplus7", "ferplus8")}
 
 
 @pytest.mark.parametrize("name", ["ferplus7", "ferplus8"])

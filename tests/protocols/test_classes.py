@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_bench.data.catalog import DATASETS
+from fer_bench.data.catalog import datasets
 from fer_bench.data.pack import Split, make_pack
 from fer_bench.errors import UserError
 from fer_bench.protocols.classes import EXPRESSION, SPELLINGS, class_index, keep_classes
@@ -30,7 +30,7 @@ def refusal(act, *arguments) -> str:
 
 
 def test_the_catalog_s_own_names_are_the_words_of_the_table():
-    named = {name for entry in DATASETS.values() for name in entry.classes}
+    named = {name for entry in datasets().values() for name in entry.classes}
     assert named == set(SPELLINGS) and len(EXPRESSION) == sum(1 + len(others) for others in SPELLINGS.values())
 
 

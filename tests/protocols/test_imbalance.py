@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
+from fer_bench.data.opening import open_dataset
 from fer_bench.protocols import corrupt
 from fer_bench.protocols.prepare import prepare
 from fer_bench.protocols.protocol import load_protocol
@@ -175,7 +176,7 @@ EMBEDDED = {"imb20": ("1453c17565789339", "c155edb6b2c83f41", "4448c3d2390c3023"
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_embedded_faces_are_drawn_as_ever(name):
-    pack = open_dataset("synthetic", None, Path("no-cache"))
+    pack = open_dataset(ask("synthetic"), Path("no-cache"))
     for seed, digest in enumerate(EMBEDDED[name]):
         data = prepare(pack, load_protocol(name), seed)
         lines = "\n".join(f"{face} {label}" for face, label in zip(data.train.ids, data.train.given, strict=True))

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
+from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Split, make_pack
 from fer_bench.errors import UserError
 from fer_bench.protocols import corrupt
@@ -117,7 +118,7 @@ def test_what_a_run_is_trained_on_is_counted_without_the_faces_held_out():
 
 @pytest.mark.parametrize("name", ["imb20", "noise30", "noise30-imb50", "asym30"])
 def test_a_protocol_with_a_seed_of_its_own_is_that_draw_whatever_the_run_s(name):
-    made = open_dataset("synthetic", None, Path("no-cache"))
+    made = open_dataset(ask("synthetic"), Path("no-cache"))
     plain = prepare(made, load_protocol(name), 256).train
     for seed in (0, 1):
         data = prepare(made, load_protocol(f"{name}_256"), seed).train

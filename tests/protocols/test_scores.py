@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from fer_bench.data.catalog import open_dataset
+from fer_bench.data.catalog import ask
+from fer_bench.data.opening import open_dataset
 from fer_bench.errors import UserError
 from fer_bench.protocols.corrupt import symmetric_noise
 from fer_bench.protocols.instance_noise import instance_noise
@@ -123,7 +124,7 @@ def test_the_only_table_of_the_cache_is_taken_and_two_must_be_told_apart(tmp_pat
 
 @pytest.fixture(scope="module")
 def faces():
-    return open_dataset("synthetic", None, None)
+    return open_dataset(ask("synthetic"), None)
 
 
 def test_the_embedded_table_is_that_of_the_embedded_faces(faces, tmp_path):

@@ -51,7 +51,7 @@ def table(place) -> Path:
 
 
 def request_of(place: Place, cache: str = "cache"):
-    return reference_request(f"folder:{place.data}", place.root / cache, None, str(place.recipe), "none", None)
+    return reference_request(f"folder:{place.data}", place.root / cache, recipe=str(place.recipe))
 
 
 def settings_of(place: Place, work: str) -> Settings:

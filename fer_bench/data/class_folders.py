@@ -1,14 +1,10 @@
-"""Folders of class folders: ``train/<class>/*``, ``test/<class>/*``, optionally a validation one."""
+"""Class folders, as adapters read them: ``train/<class>/*``, ``test/<class>/*``, optionally a validation one."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fer_bench.data.archive import Layout, Source
-from fer_bench.data.images import Found, Rows, Say
+from fer_bench.data.adapter import Found, Rows, Source
 from fer_bench.errors import UserError
 
-VERSION = 1
 VALID = ("valid", "val", "validation")
 
 
@@ -48,27 +44,3 @@ def read_class_folders(source: Source, folders: dict[str, str], label_of: dict[s
 def class_names(folders: list[str]) -> tuple[str, ...]:
     """Class order of a dataset that states none: by number when all names are numbers, else by name."""
     return tuple(sorted(folders, key=int) if all(name.isdecimal() for name in folders) else sorted(folders))
-
-
-def _read(source: Source, name: str, say: Say) -> Found:
-    classes = class_names(source.folders("train"))
-    if len(classes) < 2:
-        raise UserError(f"{source.where('train')}: {len(classes)} class folders, expected at least two")
-    found = read_class_folders(source, split_folders(source), {name: i for i, name in enumerate(classes)})
-    found.classes = classes
-    order = "number" if all(name.isdecimal() for name in classes) else "name"
-    found.notes.append(f"classes in order of {order}: {', '.join(classes)}")
-    return found
-
-
-def root_of(dataset: str) -> Path:
-    """The PATH of ``folder:PATH``."""
-    return Path(dataset.partition(":")[2]).expanduser()
-
-
-_LAYOUT = Layout("class folders", ("train", "test"), ("train/*", "test/*", *(f"{v}/*" for v in VALID)), _read)
-
-
-def layouts(name: str) -> tuple[Layout, ...]:
-    """Where folder:PATH may lie."""
-    return (_LAYOUT,)

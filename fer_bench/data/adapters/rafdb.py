@@ -5,15 +5,32 @@ ids are RAF-DB's own names ("train_00001.jpg") in every layout, so that publishe
 
 from __future__ import annotations
 
-from fer_bench.data.archive import Layout, Source, label_number
-from fer_bench.data.folder import read_class_folders
-from fer_bench.data.images import Found, Rows, Say
+from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
+from fer_bench.data.class_folders import read_class_folders
+from fer_bench.data.lists import label_number
 from fer_bench.errors import UserError
 
-VERSION = 1
 ALIGNED = "Image/aligned"
 LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt")
 SPLIT_LISTS = ("EmoLabel/train_label.txt", "EmoLabel/test_label.txt")
+
+
+@dataset("rafdb", title="RAF-DB basic, aligned", source="by request to its authors",
+         classes=["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"],
+         layouts={"list": ["EmoLabel/list_patition_label.txt|EmoLabel/list_partition_label.txt", "Image/aligned"],
+                  "two lists": ["EmoLabel/train_label.txt", "EmoLabel/test_label.txt", "Image/aligned"],
+                  "class folders": ["train/1", "test/1"]}, watch=["train", "test"])
+def read(root: Source, options: Options) -> Found:
+    """Lines "train_00001.jpg 5" of the one list or of the two, or class folders."""
+    if options.layout == "class folders":
+        return read_folders(root)
+    found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
+    lists = [file for file in LISTS if root.exists(file)][:1] if options.layout == "list" else SPLIT_LISTS
+    for file in lists:
+        for line, words in enumerate((row.split() for row in root.text(file).splitlines()), 1):
+            if words:
+                add(found, words, f"{root.where(file)}:{line}")
+    return found
 
 
 def raf_name(file: str) -> str:
@@ -21,18 +38,7 @@ def raf_name(file: str) -> str:
     return file.replace("_aligned.", ".")
 
 
-def _read_lists(source: Source, name: str, say: Say) -> Found:
-    """Lines "train_00001.jpg 5" of the one list, or of the two."""
-    one = [file for file in LISTS if source.exists(file)][:1]
-    found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
-    for file in one or SPLIT_LISTS:
-        for line, words in enumerate((row.split() for row in source.text(file).splitlines()), 1):
-            if words:
-                _add(found, words, f"{source.where(file)}:{line}")
-    return found
-
-
-def _add(found: Found, words: list[str], place: str) -> None:
+def add(found: Found, words: list[str], place: str) -> None:
     """Put one line of a list into its split."""
     if len(words) != 2:
         raise UserError(f"{place}: '{' '.join(words)[:60]}', expected a name and a label; mend that line")
@@ -47,24 +53,12 @@ def _add(found: Found, words: list[str], place: str) -> None:
     rows.images.append(f"{ALIGNED}/{stem}_aligned.{suffix}")  # type: ignore[union-attr]
 
 
-def _read_folders(source: Source, name: str, say: Say) -> Found:
+def read_folders(root: Source) -> Found:
     """Folders train/1..7 and test/1..7; CSV files beside them say the same and are not read."""
-    found = read_class_folders(source, {"train": "train", "test": "test"}, {str(i + 1): i for i in range(7)})
+    found = read_class_folders(root, {"train": "train", "test": "test"}, {str(i + 1): i for i in range(7)})
     for split, rows in found.splits.items():
         names = [raf_name(image.rpartition("/")[2]) for image in rows.images]
         order = sorted(range(len(names)), key=names.__getitem__)  # the order of RAF-DB's own list
         found.splits[split] = Rows([names[i] for i in order], [rows.labels[i] for i in order],
                                    [rows.images[i] for i in order])
     return found
-
-
-_LAYOUTS = (
-    Layout("list", ("|".join(LISTS), ALIGNED), (*LISTS, ALIGNED), _read_lists),
-    Layout("two lists", (*SPLIT_LISTS, ALIGNED), (*SPLIT_LISTS, ALIGNED), _read_lists),
-    Layout("class folders", ("train/1", "test/1"), ("train/*", "test/*"), _read_folders),
-)
-
-
-def layouts(name: str) -> tuple[Layout, ...]:
-    """Where rafdb may lie."""
-    return _LAYOUTS
