@@ -18,6 +18,7 @@ from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.runs.execute import execute
 from fer_bench.runs.faces import pack_of, prepared, protocol_notes
+from fer_bench.runs.outcomes import open_tests, with_outcomes
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
@@ -46,7 +47,8 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
     target = find_card(card) if card else None
     plans = make_plans(request, say)
     for plan in plans:
-        print(plan.spec.id, settings.store.state(plan.spec.id), plan.spec.title)
+        tests = len(open_tests(settings.store.results, plan))
+        print(plan.spec.id, settings.store.state(plan.spec.id), plan.spec.title, f"+ {tests} tests" if tests else "")
     left = open_plans(plans, settings.store, retry)
     if array:
         print(describe_array(array, left))
@@ -87,7 +89,7 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
     if array:
         return submit_plans(request, plans, settings, array, retry, say)
     counts: Counter[str] = Counter()
-    if left := [plan for plan in plans if store.record(plan.spec.id, say) is None]:
+    if left := [p for p in plans if store.record(p.spec.id, say) is None or open_tests(store.results, p)]:
         if settings.device != "cpu":
             warn_of_memory(left, request.cache, settings, say)
         counts = execute(plans, settings, retry, say)
@@ -151,7 +153,8 @@ def table(results: Path, layout: str, format: str, select: str, filters: dict[st
                              for key in ("methods", "protocols", "datasets") if filters[key]}
     seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
     single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights", "data")}
-    records = select_records(read_records(results, say), seeds=seeds, **names, **single)
+    records = with_outcomes(read_records(results, say), results, say)
+    records = select_records(records, seeds=seeds, **names, **single)
     if out is not None:
         return "\n".join(str(path) for path in write_tables(records, out))
     made = make_table(records, layout, select=select, published=published)

@@ -32,7 +32,8 @@ app = typer.Typer()
 
 @app.command(epilog="Examples:\n\nrun_bench.py table\n\nrun_bench.py table --layout noise --format latex --select best")
 def table(
-    layout: Annotated[str, typer.Option(help="comparison, noise, imbalance or per-class.")] = "comparison",
+    layout: Annotated[str, typer.Option(help="comparison, noise, imbalance, per-class, cross, subsets, "
+                                             "corruptions or votes.")] = "comparison",
     format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
     select: Annotated[str, typer.Option(help="The epoch: last, best (on test), val; auto: val or last.")] = "auto",
     method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,

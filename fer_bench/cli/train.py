@@ -53,6 +53,11 @@ def run(
     data_root: Roots = None,
     data_option: DataOptions = None,
     folds: Folds = 0,
+    test_on: Annotated[str | None, typer.Option("--test-on", help="Test on these datasets, too.")] = None,
+    test_subset: Annotated[list[str] | None, typer.Option("--test-subset", help="NAME=FILE of ids, or 'unique': "
+                                                          "accuracy on those test faces, too; repeatable.")] = None,
+    test_corruptions: Annotated[bool, typer.Option("--test-corruptions", help="Test on corrupted faces, too.")] = False,
+    test_votes: Annotated[bool, typer.Option("--test-votes", help="Compare with the annotators' votes, too.")] = False,
     seeds: Seeds = "1",
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Hyper-parameter name=value; repeatable.")] = None,
@@ -85,6 +90,8 @@ def run(
 ) -> None:
     """Train and evaluate methods under protocols; what is done already is not done again."""
     from fer_bench.cli import commands
+    from fer_bench.runs.further import parse_subsets
+    from fer_bench.runs.request import expand
     from fer_bench.runs.settings import ENGINES, Settings
     from fer_bench.runs.spec import parse_settings
     from fer_bench.runs.store import Store
@@ -99,7 +106,9 @@ def run(
         method=method, protocol=protocol, dataset=dataset, seeds=seeds, cache=cache, roots=parse_roots(data_root),
         recipe=recipe, settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights,
         track=track, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores,
-        data_options=parse_settings("--data-option", data_option or []), folds=folds)
+        data_options=parse_settings("--data-option", data_option or []), folds=folds,
+        test_on=tuple(expand("test-on", test_on, lambda: ()) if test_on else ()),
+        test_subsets=parse_subsets(test_subset or []), test_corruptions=test_corruptions, test_votes=test_votes)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},

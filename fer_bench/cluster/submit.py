@@ -21,6 +21,7 @@ from fer_bench.errors import UserError
 from fer_bench.paths import PACKAGE
 from fer_bench.runs.claims import started
 from fer_bench.runs.jobs import Job, active_jobs
+from fer_bench.runs.outcomes import open_tests
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings
@@ -34,7 +35,8 @@ Say = Callable[[str], None]
 def open_plans(plans: list[Plan], store: Store, retry: bool) -> list[Plan]:
     """The runs that are still to be done; failed ones only with ``retry``."""
     closed = () if retry else ("failed",)
-    return [plan for plan in plans if not store.has_record(plan.spec.id) and store.state(plan.spec.id) not in closed]
+    return [plan for plan in plans if store.state(plan.spec.id) not in closed
+            and (not store.has_record(plan.spec.id) or open_tests(store.results, plan))]
 
 
 def submit_plans(request: Request, plans: list[Plan], settings: Settings, array: Array, retry: bool,
@@ -207,6 +209,8 @@ def absolute(request: Request) -> Request:
         noise_list=complete(request.noise_list), scores=complete(request.scores),
         plugins=tuple(path.absolute() for path in request.plugins),
         protocols=tuple(map(whole, request.protocols)), datasets=tuple(map(catalog.complete, request.datasets)),
+        test_on=tuple(map(catalog.complete, request.test_on)),
+        test_subsets={name: complete(file) for name, file in request.test_subsets.items()},
         recipe=whole(request.recipe) if request.recipe else None)
 
 

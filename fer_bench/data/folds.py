@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fer_bench.data.pack import Pack, take
 from fer_bench.errors import UserError
@@ -31,6 +30,8 @@ class Fold:
 
 def fold_of(pack: Pack, folds: int, seed: int) -> np.ndarray:
     """The fold of every face, int64 [N], 0..folds-1. Raises UserError where a class or the subjects are too few."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # slow to import
+
     train = pack.train
     order = np.argsort(np.array(train.ids))
     labels, subjects = train.labels[order], train.columns.get(SUBJECT)

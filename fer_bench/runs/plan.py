@@ -15,6 +15,7 @@ from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.protocols.protocol import Protocol, Recipe, default_recipe, load_recipe
 from fer_bench.protocols.views import overridden, own_views
 from fer_bench.runs.faces import identities, pack_of
+from fer_bench.runs.further import FurtherTest, further_tests
 from fer_bench.runs.request import Part, Request, load_protocols
 from fer_bench.runs.spec import RunSpec, file_hash, make_spec
 from fer_bench.weights import catalog
@@ -31,6 +32,7 @@ class Plan:
     recipe: Recipe
     part: Part
     request: Request
+    further: tuple[FurtherTest, ...] = ()
 
 
 def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
@@ -48,10 +50,12 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
     weights, drawn = identify_weights(request.weights, request.cache), []
     for part in parts:
         content = dataset_identity(pack_of(request, part, request.seeds[0], say), part)
-        drawn += [(part, protocol, content, identities(request, part, protocol, say)) for protocol in protocols]
+        drawn += [(part, protocol, content, identities(request, part, protocol, say),
+                   {seed: further_tests(request, part, protocol, seed) for seed in request.seeds})
+                  for protocol in protocols]
     plans = []
     for seed in request.seeds:
-        for part, protocol, dataset, contents in drawn:
+        for part, protocol, dataset, contents, tests in drawn:
             for info in infos:
                 recipe = recipes[info.name, part.dataset.info.name]
                 spec = make_spec(
@@ -59,7 +63,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     recipe=recipe.model_dump(mode="json", exclude={"title"}), weights=weights, track=request.track,
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
                 name = label(info, parameters[info.name], request.track)
-                plans.append(Plan(spec, name, info, protocol, recipe, part, request))
+                plans.append(Plan(spec, name, info, protocol, recipe, part, request, tests[seed]))
     return plans
 
 

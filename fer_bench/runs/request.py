@@ -37,17 +37,22 @@ class Request:
     data_options: dict[str, str] = field(default_factory=dict)
     folds: int = 0
     only_fold: int = 0
+    test_on: tuple[str, ...] = ()
+    test_subsets: dict[str, Path | None] = field(default_factory=dict)
+    test_corruptions: bool = False
+    test_votes: bool = False
 
     def asked(self) -> list[Dataset]:
         """The datasets. Raises UserError for an unknown one, and for a root or an option that none of them has."""
         found = [ask(name, self.roots, self.data_options, self.plugins) for name in self.datasets]
-        names = {name for d in found for name in (d.info.name, d.name.partition(" ")[0])}
+        others = [ask(name, self.roots, self.data_options, self.plugins) for name in self.test_on]
+        names = {name for d in [*found, *others] for name in (d.info.name, d.name.partition(" ")[0])}
         for name, root in self.roots.items():
             if name and name not in names:
                 raise UserError(f"--data-root {name}={root}: no such dataset is asked for; {near(name, names)}")
         for key, value in self.data_options.items():
-            if not any(key in d.info.options for d in found):
-                known = {option for d in found for option in d.info.options}
+            if not any(key in d.info.options for d in [*found, *others]):
+                known = {option for d in [*found, *others] for option in d.info.options}
                 raise UserError(f"--data-option {key}={value}: none of the datasets asked for has it; "
                                 f"{near(key, known)}")
         return found

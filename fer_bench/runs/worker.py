@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.claims import Claim
 from fer_bench.runs.faces import prepared
 from fer_bench.runs.networks import network_maker
+from fer_bench.runs.outcomes import add_tests, open_tests, write_outcome
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 
@@ -115,7 +117,8 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
     def warn(line: str) -> None:
         emit({"kind": "warning", "run": run, "text": line})
 
-    if store.record(run, warn) is not None:
+    known = store.record(run, warn)
+    if known is not None and not add_tests(store.results, known, plan):
         store.tidy_done(run)
         return "skipped"
     if (failure := store.error(run)) is not None:
@@ -126,11 +129,16 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         return "busy"
     last: dict[str, Any] = {}
     try:
-        if store.state(run) in ("done", "failed"):  # another worker ended it between the look and the claim
-            return "skipped"
+        if store.state(run) == "failed" or store.state(run) == "done" and not open_tests(store.results, plan):
+            return "skipped"  # another worker ended it between the look and the claim
         store.tidy(run)
-        record = yield from execute(plan, lane, settings, claim, emit, warn, last)
+        if known and not has_state(store.run_folder(run)):
+            warn(f"{plan.spec.title}: its record is there, its network is not: it is trained again for the tests that "
+                 "are asked for")
+        record, found = yield from execute(plan, lane, settings, claim, emit, warn, last)
         outcome = store.write_record(record)
+        for test, one in zip(open_tests(store.results, plan), found, strict=True):
+            write_outcome(store.results, run, test, one)
         return "conflict" if outcome == "conflict" else "done"
     except ClaimLost:
         return "busy"
@@ -142,6 +150,11 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         return "failed"
     finally:
         claim.release()
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run's checkpoint is there to go on from."""
+    return any(folder.glob("*.pt"))
 
 
 def answers(device: torch.device) -> bool:
@@ -165,8 +178,8 @@ def keep_error(plan: Plan, lane: Lane, settings: Settings, error: Exception, las
 
 
 def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit, warn: Callable[[str], None],
-            last: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
-    """Fit a run and return its record; ``last`` gets the row of the last epoch."""
+            last: dict[str, Any]) -> Generator[None, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Fit a run; returns its record and what its open further tests give. ``last`` gets the row of the last epoch."""
     settle(lane.device, plan.recipe.threads, plan.recipe.precision, plan.recipe.fast)
     inputs, folder = make_inputs(plan), settings.store.run_folder(plan.spec.id)
     settings.store.write_spec(plan.spec.id, plan.label, plan.spec.content)
@@ -182,8 +195,11 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
         if not claim.held():
             raise ClaimLost
 
+    outcomes: list[dict[str, Any]] = []
+    tests = [test.run for test in open_tests(settings.store.results, plan)]
     # closed before the claim is released: a run that is given back saves its state
-    with contextlib.closing(fitting(inputs, lane, folder, report, warn, settings.save_every, claim.held)) as steps:
+    with contextlib.closing(fitting(inputs, lane, folder, report, warn, settings.save_every, claim.held, tests,
+                                    outcomes)) as steps:
         while True:
             try:
                 next(steps)
@@ -200,7 +216,7 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
         parts["shortened"] = {"from_epochs": epochs, "to_epochs": plan.recipe.epochs}
     return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content,
             "trained_on": trained_on(inputs.data), **parts,
-            "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}
+            "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}, outcomes
 
 
 def make_inputs(plan: Plan) -> Inputs:

@@ -15,6 +15,7 @@ from typing import Any
 
 from fer_bench.errors import UserError, unknown
 from fer_bench.tables.build import Grid
+from fer_bench.tables.further import expanded
 from fer_bench.tables.layouts import LAYOUTS, Layout
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section, Table
 from fer_bench.tables.notes import EPOCHS, footnotes, number_sources
@@ -25,6 +26,8 @@ from fer_bench.tables.render import SUFFIXES, render
 __all__ = ["LAYOUTS", "Cell", "Column", "Missing", "Record", "Row", "Section", "Table", "check_versions"]
 __all__ += ["fill_commands", "make_table", "make_tables", "render", "select_records", "write_tables"]
 
+ASKS = {"test-on": "--test-on DATASET", "subset": "--test-subset NAME=FILE", "corruptions": "--test-corruptions",
+        "votes": "--test-votes"}
 Job = tuple[tuple[str, ...], ...]  # methods, protocols, datasets, seeds, further words of one command
 
 
@@ -40,7 +43,10 @@ def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", 
     if select not in (choices := ("auto", *EPOCHS)):
         raise unknown("epoch for --select", select, choices)
     plan = _layout(layout)
-    placed = _placed(records, plan)
+    if plan.further and select not in ("auto", "last"):
+        raise UserError(f"layout {layout} with --select {select}: further tests are of the last epoch's network; "
+                        "leave --select out")
+    placed = _shown(records, plan)
     if not placed:
         raise _nothing(records, layout, plan)
     check_versions(placed)
@@ -70,6 +76,11 @@ def make_tables(records: Sequence[Record], layout: str, **how: Any) -> list[Tabl
     return [make_table(group, layout, **how) for group in groups]
 
 
+def _shown(records: Sequence[Record], plan: Layout) -> list[Record]:
+    """The records that a layout shows, those of further tests where it is of such."""
+    return _placed(expanded(records, plan.further) if plan.further else records, plan)
+
+
 def _layout(name: str) -> Layout:
     if name not in LAYOUTS:
         raise unknown("layout", name, LAYOUTS)
@@ -88,6 +99,9 @@ def _nothing(records: Sequence[Record], layout: str, plan: Layout) -> UserError:
     if not records:
         return UserError(f"no records to tabulate: look at the folder of --results, or run first: {command}")
     found = ", ".join(sorted({protocol_of(record) for record in records}, key=natural))
+    if plan.further:
+        return UserError(f"layout {layout}: none of the {len(records)} records has such tests; give their commands "
+                         f"again with {ASKS[plan.further]}, and they are added")
     return UserError(f"layout {layout} has no column for the protocols found ({found}); run first: {command}")
 
 
@@ -135,7 +149,7 @@ def write_tables(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for layout, plan in LAYOUTS.items():
-        for table in make_tables(records, layout, published=True) if _placed(records, plan) else ():
+        for table in make_tables(records, layout, published=True) if _shown(records, plan) else ():
             name = "-".join([layout, *(table.sections[0].lead if plan.split else ())])
             for kind in formats:
                 path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.{SUFFIXES[kind]}"

@@ -26,6 +26,7 @@ class Grid:
     baseline: str
     blocks: dict[Key, dict[Slot, Runs]] = field(default_factory=dict)
     protocols: dict[tuple[Key, Slot], str] = field(default_factory=dict)  # the one protocol of each slot
+    asked: dict[Slot, tuple[str, ...]] = field(default_factory=dict)  # what asks for a slot's further tests
 
     def add(self, record: Record) -> None:
         """File one record, unless the layout has no place for it; UserError when its place is taken."""
@@ -38,6 +39,8 @@ class Grid:
         if first != protocol_of(record):
             both = " and ".join(sorted((first, protocol_of(record))))
             raise UserError(f"protocols {both} share the column '{slot.head}': choose one with --protocol")
+        if words := record.get("words"):
+            self.asked.setdefault(slot, words)
         seed, fold = unit = unit_of(record)
         taken = runs.setdefault(record["label"], {}).setdefault(unit, record)
         if taken is not record:
@@ -118,13 +121,15 @@ class Grid:
             some = _first(next(iter(self.blocks[key].values())))
             expected = {(seed, fold) for seed in seeds for fold in _folds(some)}
             for slot in self.slots:
-                protocol = self.protocols.get((key, slot)) or of_family.get((_family_of(key), slot))
+                protocol = self.protocols.get((key, slot)) or (
+                    key[1] if len(key) > 1 else of_family.get((_family_of(key), slot)))
                 for label in labels if protocol else ():
                     absent = expected - self.blocks[key].get(slot, {}).get(label, {}).keys()
                     if absent:
                         where = (label, dataset_of(some), str(protocol))
                         lacking = tuple(sorted({seed for seed, _ in absent}))
-                        gaps.append(Missing(*where, lacking, _options(some), len(absent)))
+                        options = (*_options(some), *self.asked.get(slot, ()))
+                        gaps.append(Missing(*where, lacking, options, len(absent)))
         return gaps
 
 

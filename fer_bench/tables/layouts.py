@@ -1,4 +1,4 @@
-"""The four layouts of a table, each a few lines of data. Read it to add one.
+"""The layouts of a table, each a few lines of data. Read it to add one.
 
 A layout says where a record goes, as (section, slot): a section is a block of rows that may be compared, a
 slot is a group of columns within it (a noise rate, an imbalance factor). Slots are decided from the content
@@ -41,6 +41,7 @@ class Layout:
     shows: tuple[tuple[str, str, Show], ...]
     example: str  # a protocol that fills it
     split: bool = False  # one table for each dataset and protocol
+    further: str = ""  # the kind of further tests that it shows
 
 
 def _family(record: Record) -> tuple[str, ...]:
@@ -90,6 +91,11 @@ def _by_protocol(record: Record) -> Place | None:
     return (dataset_of(record), protocol_of(record)), WHOLE
 
 
+def _by_test(record: Record) -> Place | None:
+    own = record["tested"] in ("all", "clean")
+    return (dataset_of(record), protocol_of(record)), Slot(0, float(not own), record["tested"])
+
+
 ACCURACIES: tuple[tuple[str, str, Show], ...] = (("overall", "overall", "value"), ("mean", "mean", "value"))
 LAYOUTS = {
     "comparison": Layout(
@@ -109,6 +115,22 @@ LAYOUTS = {
         (("mean", "mean", "value"),),
         "clean",
         split=True,
+    ),
+    "cross": Layout("Trained on one dataset, tested on others", ("trained on", "protocol"), _by_test, ACCURACIES,
+                    "clean", further="test-on"),
+    "subsets": Layout("Parts of the test set", ("dataset", "protocol"), _by_test, ACCURACIES, "clean",
+                      further="subset"),
+    "corruptions": Layout("Corrupted test faces, mean over five strengths", ("dataset", "protocol"), _by_test,
+                          ACCURACIES, "clean", further="corruptions"),
+    "votes": Layout(
+        "Against the annotators' votes",
+        ("dataset", "protocol"),
+        _by_protocol,
+        (("overall", "overall", "value"), ("unanimous", "unanimous", "value"), ("8-9 of 10", "most", "value"),
+         ("below", "below", "value"), ("NLL", "votes_nll", "number"), ("KL", "votes_kl", "number"),
+         ("calibration", "votes_calibration", "number")),
+        "clean",
+        further="votes",
     ),
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Record = dict[str, Any]  # one finished run, as store.read_records gives it
-Show = Literal["value", "n", "passes", "gap", "gain"]  # what of a cell a column prints
+Show = Literal["value", "n", "passes", "gap", "gain", "number"]  # what of a cell a column prints
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
+from fer_bench.tables.further import test_notes
 from fer_bench.tables.model import Cell, Missing, Record, Section
 from fer_bench.tables.records import folds_of, natural, protocol_of
 from fer_bench.tables.stats import ALPHA
@@ -48,7 +49,7 @@ def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing
         )
     if grid.bold_withheld():
         notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
-    notes += [*_column_notes(grid), *_noise_notes(grid), *training_notes(grid)]
+    notes += [*test_notes(grid.records()), *_column_notes(grid), *_noise_notes(grid), *training_notes(grid)]
     if any("†" in row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
     if any("‡" in row.mark for row in rows):

@@ -23,6 +23,8 @@ def cell_text(cell: Cell | None, column: Column) -> str:
         if cell.gain is None:
             return NONE
         return signed(cell.gain) + ("" if cell.p is None else f" ({p_text(cell.p)})")
+    if column.show == "number":
+        return f"{cell.value:.3f}" + ("" if cell.std is None else f" ± {cell.std:.3f}")
     return f"{100 * cell.value:.2f}" + ("" if cell.std is None else f" ± {100 * cell.std:.2f}")
 
 

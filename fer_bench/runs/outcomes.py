@@ -1,0 +1,64 @@
+"""What further tests gave, beside the records, since a record is written once and a test may be asked for later.
+
+results/further/ab/<id>/<kind>-<digest>.json   one test of one run
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_bench.data.selection import Images
+from fer_bench.runs.faces import prepared
+from fer_bench.runs.further import FurtherTest
+from fer_bench.runs.plan import Plan
+from fer_bench.runs.store import Record, write_whole
+
+
+def path_of(results: Path, run: str, test: FurtherTest) -> Path:
+    """Where the outcome of a further test of a run lies."""
+    return results / "further" / run[:2] / run / f"{test.kind}-{test.digest}.json"
+
+
+def open_tests(results: Path, plan: Plan) -> list[FurtherTest]:
+    """The further tests of a run whose outcome is not there yet."""
+    return [test for test in plan.further if not path_of(results, plan.spec.id, test).exists()]
+
+
+def add_tests(results: Path, record: dict[str, Any], plan: Plan) -> list[FurtherTest]:
+    """Do those open tests of a finished run that its record is enough for; returns the others."""
+    predicted = np.array(record["result"]["predictions"])
+    for test in open_tests(results, plan):
+        if not test.of_network:
+            faces = prepared(plan.request, plan.part, plan.protocol, record["spec"]["seed"]).test
+            write_outcome(results, record["id"], test, test.run(no_network, faces, predicted))
+    return open_tests(results, plan)
+
+
+def no_network(images: Images) -> np.ndarray:
+    """What predicts for a test that needs no network."""
+    raise AssertionError("this test has no network")
+
+
+def write_outcome(results: Path, run: str, test: FurtherTest, found: dict[str, Any]) -> None:
+    """Keep the outcome of a further test."""
+    write_whole(path_of(results, run, test), json.dumps(test.content(found), allow_nan=False) + "\n")
+
+
+def with_outcomes(records: list[Record], results: Path, warn: Callable[[str], None]) -> list[Record]:
+    """The records with the outcomes of their further tests under "further"; damaged ones are said and left out."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted((results / "further").glob("??/*/*.json")):
+        try:
+            one = json.loads(path.read_text())
+            assert {"kind", "name", "about", "words", "result"} <= one.keys()
+        except (ValueError, AssertionError, AttributeError):
+            warn(f"outcome {path} is damaged; not used: delete it and give the same command again")
+            continue
+        found[path.parent.name].append(one)
+    return [{**record, "further": found[record["id"]]} if record["id"] in found else record for record in records]
