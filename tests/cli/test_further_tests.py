@@ -1,0 +1,175 @@
+"""Other test sets, parts of the test set, folds, roots and names of one's own, through the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tinyfolder import CLASSES, Place, call, make_folder, refused
+
+from fer_bench.cli.options import parse_roots
+from fer_bench.errors import UserError
+from fer_bench.runs.store import read_records
+from fer_bench.tables import make_table
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Place:
+    made = Place(tmp_path_factory.mktemp("further"), epochs=1)
+    make_folder(made.root / "others", 8, 6)
+    for split in ("train", "test"):  # another class, one that is missing, and another order
+        shutil.move(made.root / "others" / split / "bars", made.root / "others" / split / "zigzag")
+    return made
+
+
+def outcomes(place: Place, results: str) -> dict[str, dict]:
+    found = [json.loads(path.read_text()) for path in (place.root / results / "further").glob("??/*/*.json")]
+    return {one["name"]: one for one in found}
+
+
+def trained(place: Place, results: str, *more: str) -> dict:
+    assert call(*place.words("--method", "ce", *more, results=results)) == 0
+    return place.records(results)[0]
+
+
+def test_a_test_elsewhere_leaves_the_run_as_it_is(place):
+    plain = trained(place, "plain")
+    tested = trained(place, "tested", "--test-on", f"folder:{place.root / 'others'}", "--test-subset", "unique")
+    assert tested["id"] == plain["id"] and tested["result"] == plain["result"]
+    other = outcomes(place, "tested")["folder:others"]
+    assert other["about"]["classes"] == ["columns", "squares"] and other["result"]["faces"] == 12
+    assert str(place.root) not in json.dumps(other), "no path of this machine"
+    confusion = np.array(other["result"]["confusion"])
+    assert confusion.sum(1).tolist() == [6, 6] and confusion.shape == (2, 2)
+    assert other["result"]["overall"] == confusion.trace() / 12
+    unique = outcomes(place, "tested")["unique"]["result"]
+    assert unique["faces"] == 30 and unique["confusion"] == plain["result"]["confusion"]
+
+
+def test_a_part_of_the_test_set_is_told_from_the_record_alone(place, capsys):
+    record = trained(place, "subset")
+    ids = [f"test/{name}/00{i}.png" for name in CLASSES[:2] for i in range(4)]
+    listed = place.root / "pose.txt"
+    listed.write_text("id\n" + "\n".join(ids))
+    shutil.rmtree(place.root / "work" / "subset", ignore_errors=True)
+    capsys.readouterr()
+    assert call(*place.words("--method", "ce", "--test-subset", f"pose={listed}", results="subset")) == 0
+    assert "trained again" not in capsys.readouterr().err
+    predicted = np.array(record["result"]["predictions"]).reshape(3, 10)[:2, :4]  # test faces by class, then by name
+    assert outcomes(place, "subset")["pose"]["result"]["overall"] == (predicted == [[0], [1]]).mean()
+
+
+def test_a_run_without_its_network_is_trained_again_and_said(place, capsys):
+    first = trained(place, "again")
+    shutil.rmtree(place.root / "work" / "again", ignore_errors=True)
+    capsys.readouterr()
+    again = trained(place, "again", "--test-on", f"folder:{place.root / 'others'}")
+    assert "its network is not: it is trained again" in capsys.readouterr().err
+    assert again["result"] == first["result"] and "folder:others" in outcomes(place, "again")
+    assert call(*place.words("--method", "ce", "--test-on", f"folder:{place.root / 'others'}", results="again")) == 0
+    assert "epoch 1/1" not in capsys.readouterr().err, "nothing is left to do"
+
+
+def test_copies_of_training_faces_are_left_out_of_the_unique_ones(place, tmp_path):
+    data = make_folder(tmp_path / "copied", 8, 4)
+    for name in CLASSES:
+        shutil.copy(data / "train" / name / "000.png", data / "test" / name / "001.png")
+    words = place.words("--method", "ce", "--test-subset", "unique", results="copies")
+    words[1] = f"folder:{data}"
+    assert call(*words) == 0
+    assert outcomes(place, "copies")["unique"]["result"]["faces"] == 9
+
+
+def test_tables_of_further_tests(place, capsys):
+    for method in ("ce", "focal"):
+        words = ["--method", method, "--test-on", f"folder:{place.root / 'others'}", "--seeds", "2"]
+        words += ["--test-subset", "unique"] if method == "ce" else []
+        assert call(*place.words(*words, results="tables")) == 0
+    capsys.readouterr()
+    assert call("table", "--results", str(place.root / "tables"), "--layout", "cross") == 0
+    shown = capsys.readouterr().out
+    assert "folder:faces overall" in shown and "folder:others mean" in shown
+    assert "Test faces, through the classes that both have: folder:others 12 (columns, squares)." in shown
+    assert call("table", "--results", str(place.root / "tables"), "--layout", "subsets") == 0
+    shown = capsys.readouterr()
+    assert "all overall" in shown.out and "unique overall" in shown.out and "runs missing: 2" not in shown.out
+    assert refused(capsys, "table", "--results", str(place.root / "tables"), "--layout", "cross", "--select", "best")
+    line = refused(capsys, "table", "--results", str(place.root / "tables"), "--layout", "votes")
+    assert "give their commands again with --test-votes" in line
+
+
+BAD = {
+    "the same": (("--test-on", "folder:DATA"), "the runs train on it"),
+    "no such": (("--test-on", "rafbd"), "unknown dataset 'rafbd': did you mean rafdb"),
+    "nothing shared": (("--test-on", "folder:STRANGE"), "shares 0 classes"),
+    "no equals": (("--test-subset", "pose"), "expected NAME=FILE, or 'unique'"),
+    "no file": (("--test-subset", "pose=none.txt"), "none.txt: not a readable list"),
+    "no test face": (("--test-subset", "pose=LIST"), "1 of 2 ids are no test faces, first 'train/bars/000.png'"),
+    "twice": (("--test-subset", "unique", "--test-subset", "unique"), "'unique' is taken"),
+    "folds": (("--folds", "3"), "has an official test set; leave --folds out"),
+    "root": (("--data-root", "rafbd=/tmp"), "--data-root rafbd=/tmp: no such dataset is asked for"),
+    "option": (("--data-option", "labels=nla"), "none of the datasets asked for has it"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(place, capsys, case, tmp_path):
+    (tmp_path / "list").write_text("test/bars/000.png\ntrain/bars/000.png\n")
+    strange = tmp_path / "strange"
+    make_folder(strange, 4, 4)
+    for split in ("train", "test"):
+        for name in CLASSES:
+            shutil.move(strange / split / name, strange / split / f"{name}s")
+    words, expected = BAD[case]
+    for name, path in (("DATA", place.data), ("STRANGE", strange), ("LIST", tmp_path / "list")):
+        words = tuple(word.replace(name, str(path)) for word in words)
+    assert expected in refused(capsys, *place.words("--method", "ce", *words, results="bad"))
+    assert not (place.root / "bad" / "records").exists()
+
+
+def untested(root: Path) -> Path:
+    """A CSV of faces without any test set."""
+    generator = np.random.default_rng(3)
+    lines = ["path,label,split"]
+    for label, name in enumerate(CLASSES):
+        for i in range(9):
+            path = root / f"{name}{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(generator.integers(0, 120 + 60 * label, (16, 16), np.uint8)).save(path)
+            lines.append(f"{path.name},{name},train")
+    (root / "faces.csv").write_text("\n".join(lines) + "\n")
+    return root / "faces.csv"
+
+
+def test_folds_test_every_face_once_and_one_table_holds_them(place, capsys, tmp_path):
+    words = place.words("--method", "ce,focal", "--seeds", "2", "--folds", "3", results="folds")
+    words[1] = f"mine=csv:{untested(tmp_path / 'own')}"
+    without = [word for word in words if word not in ("--folds", "3")]
+    assert "'mine' has no test set of its own: add --folds 5" in refused(capsys, *without)
+    assert call(*words) == 0
+    records = read_records(place.root / "folds")
+    assert len(records) == 2 * 2 * 3 and {r["spec"]["dataset"]["name"] for r in records} == {"mine"}
+    for seed in (0, 1):
+        own = [r for r in records if r["label"] == "ce" and r["spec"]["seed"] == seed]
+        assert sorted(r["spec"]["dataset"]["fold"] for r in own) == [[1, 3], [2, 3], [3, 3]]
+        assert sum(np.array(r["result"]["confusion"]).sum() for r in own) == 27
+    table = make_table(records, "comparison")
+    cell = table.sections[0].rows[0].cells[0]
+    assert cell is not None and cell.n == 6
+    assert cell.value == pytest.approx(np.mean([r["result"]["last"]["overall"] for r in records if r["label"] == "ce"]))
+    assert any("6 runs (3 folds of each seed; tests compare means over folds)" in note for note in table.footnotes)
+    fewer = make_table(records[:-1], "comparison")
+    assert any("runs missing: 1" in note for note in fewer.footnotes) and "3" in fewer.missing[0].options
+
+
+def test_roots_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b").mkdir()
+    assert parse_roots(["data", "mine=/x"]) == {"": Path("data"), "mine": Path("/x")}
+    assert parse_roots(["a=b"]) == {"": Path("a=b")}, "a folder that is there is no name"
+    with pytest.raises(UserError, match="the second for all datasets after one"):
+        parse_roots(["one", "two"])
