@@ -57,7 +57,7 @@ class FurtherTest:
 
 def further_tests(request: Request, part: Part, protocol: Protocol, seed: int) -> tuple[FurtherTest, ...]:
     """What runs are tested on besides. Raises UserError for what cannot be."""
-    if not (request.test_subsets or request.test_on):
+    if not (request.test_subsets or request.test_on or request.test_corruptions or request.test_votes):
         return ()
     pack = pack_of(request, part, seed)
     classes = tuple(protocol.classes or pack.classes)
@@ -66,7 +66,9 @@ def further_tests(request: Request, part: Part, protocol: Protocol, seed: int) -
     for name, file in request.test_subsets.items():
         ids = unique_ids(pack) if file is None else listed_ids(file, known)
         tests.append(subset_test(name, ids, len(classes), file))
-    return (*tests, *(dataset_test(request, word, pack, classes) for word in request.test_on))
+    tests += [dataset_test(request, word, pack, classes) for word in request.test_on]
+    tests += [corruption_test()] if request.test_corruptions else []
+    return (*tests, *([votes_test(pack)] if request.test_votes else []))
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,45 @@ def of_classes(split: Split, classes: tuple[str, ...], kept: list[str]) -> tuple
     place = np.array([kept.index(name) if name in kept else -1 for name in classes])
     rows = np.flatnonzero(place[split.labels] >= 0)
     return take(split, rows), place[split.labels[rows]]
+
+
+@dataclass(frozen=True)
+class CorruptionTest(FurtherTest):
+    """Accuracy on corrupted test faces: by kind, five strengths."""
+
+    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+        from fer_bench.engine.corruptions import CORRUPTIONS, SEVERITIES, corrupted
+        from fer_bench.engine.metrics import evaluate
+
+        def numbers(name: str, severity: int) -> dict[str, float]:
+            found = evaluate(predict(corrupted(test.images, test.ids, name, severity)), test.true)
+            return {key: found[key] for key in ("overall", "mean")}
+
+        return {name: [numbers(name, severity + 1) for severity in range(SEVERITIES)] for name in CORRUPTIONS}
+
+
+def corruption_test() -> CorruptionTest:
+    """Of the present version of the corruptions."""
+    from fer_bench.engine.corruptions import CORRUPTIONS, VERSION
+
+    return CorruptionTest("corruptions", "corruptions", {"version": VERSION, "kinds": list(CORRUPTIONS)},
+                          ("--test-corruptions",))
+
+
+@dataclass(frozen=True)
+class VotesTest(FurtherTest):
+    """How far the network's probabilities are from the annotators' votes."""
+
+    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+        from fer_bench.engine.votes import vote_metrics
+
+        assert test.votes is not None
+        return vote_metrics(predict(test.images), test.votes)
+
+
+def votes_test(pack: Pack) -> VotesTest:
+    """Of a dataset's test faces. Raises UserError where they have no votes."""
+    if pack.test.votes is None:
+        raise UserError(f"--test-votes: '{pack.name}' has no annotators' votes; synthetic, ferplus7 and ferplus8 have; "
+                        "leave it out")
+    return VotesTest("votes", "votes", {}, ("--test-votes",))

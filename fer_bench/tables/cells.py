@@ -36,7 +36,7 @@ def value_of(record: Record, select: str, metric: str) -> float | None:
     """One number of one run, a fraction; None for the recall of a class that the test set lacks."""
     metrics = metrics_of(record, select)
     if not metric.startswith("recall:"):
-        return float(metrics[metric])
+        return None if (found := metrics.get(metric)) is None else float(found)
     value = metrics["recall"][classes_of(record).index(metric.removeprefix("recall:"))]
     return None if value is None else float(value)
 

@@ -49,9 +49,16 @@ def _numbers(test: dict[str, Any], record: Record) -> Iterator[tuple[str, dict[s
         yield from means.items()
         yield "mean", {key: fmean(numbers[key] for numbers in means.values()) for key in ("overall", "mean")}
     elif test["kind"] == "votes":
-        yield test["name"], record["result"]["last"] | found
+        yield test["name"], record["result"]["last"] | vote_numbers(found)
     elif found["faces"]:
         yield test["name"], found
+
+
+def vote_numbers(found: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of a comparison with votes, under names of their own; what no face has is left out."""
+    numbers = {f"votes_{key}": found[key] for key in ("nll", "kl", "calibration")}
+    numbers |= {name: group["accuracy"] for name, group in found["by_agreement"].items()}
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 def test_notes(records: Iterable[Record]) -> list[str]:

@@ -12,7 +12,10 @@ from PIL import Image
 from tinyfolder import CLASSES, Place, call, make_folder, refused
 
 from fer_bench.cli.options import parse_roots
+from fer_bench.engine.corruptions import CORRUPTIONS, corrupted
 from fer_bench.errors import UserError
+from fer_bench.protocols.prepare import Faces
+from fer_bench.runs.further import corruption_test
 from fer_bench.runs.store import read_records
 from fer_bench.tables import make_table
 
@@ -102,7 +105,47 @@ def test_tables_of_further_tests(place, capsys):
     assert "give their commands again with --test-votes" in line
 
 
+def test_corrupted_faces_are_those_of_the_corruptions(place, capsys):
+    trained(place, "corrupted", "--test-corruptions")
+    found = outcomes(place, "corrupted")["corruptions"]["result"]
+    assert found.keys() == set(CORRUPTIONS) and all(len(strengths) == 5 for strengths in found.values())
+    assert call("table", "--results", str(place.root / "corrupted"), "--layout", "corruptions") == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| folder:faces"))
+    means = [np.mean([one["overall"] for one in found[name]]) for name in sorted(CORRUPTIONS)]
+    cells = [cell.strip() for cell in row.strip("|").split("|")][3:]
+    assert cells[2:-2:2] == [f"{100 * mean:.2f}" for mean in means] and cells[-2] == f"{100 * np.mean(means):.2f}"
+
+
+def test_a_corruption_test_predicts_the_corrupted_faces():
+    images = np.random.default_rng(0).integers(0, 256, (30, 12, 12), np.uint8)
+    labels = np.arange(30) % 2
+    faces = Faces(images, labels, labels, tuple(map(str, range(30))), None)
+    seen = []
+
+    def predict(shown):
+        seen.append(np.array(shown))
+        return np.stack([shown.mean((1, 2)) - 127.5, 127.5 - shown.mean((1, 2))], 1)
+
+    found = corruption_test().run(predict, faces, labels)
+    expected = [corrupted(images, faces.ids, name, strength) for name in CORRUPTIONS for strength in range(1, 6)]
+    assert all((one == other).all() for one, other in zip(seen, expected, strict=True))
+    right = ((expected[0].mean((1, 2)) < 127.5) == labels).mean()
+    assert found[CORRUPTIONS[0]][0]["overall"] == pytest.approx(right)
+
+
+def test_votes_of_the_drawn_faces(place, capsys):
+    words = ["--method", "ce", "--set-recipe", "epochs=1", "--set-recipe", "image_size=16", "--cache", str(place.cache)]
+    words += ["--results", str(place.root / "votes"), "--work", str(place.root / "work" / "votes")]
+    assert call(*words, "--test-votes") == 0
+    found = outcomes(place, "votes")["votes"]["result"]
+    assert found["faces"] + found["without_votes"] == 1000 and found["nll"] > found["kl"] > 0
+    assert call("table", "--results", str(place.root / "votes"), "--layout", "votes") == 0
+    shown = capsys.readouterr().out
+    assert "8-9 of 10" in shown and f"{found['kl']:.3f}" in shown
+
+
 BAD = {
+    "no votes": (("--test-votes",), "has no annotators' votes"),
     "the same": (("--test-on", "folder:DATA"), "the runs train on it"),
     "no such": (("--test-on", "rafbd"), "unknown dataset 'rafbd': did you mean rafdb"),
     "nothing shared": (("--test-on", "folder:STRANGE"), "shares 0 classes"),
