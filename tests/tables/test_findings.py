@@ -99,7 +99,8 @@ def test_what_was_mended():
 
 
 def test_real_faces_with_a_network_that_knows_faces():
-    found = {(r["label"], r["spec"]["protocol"]["name"]): r for r in read_records(ROOT / "results" / "ferplus7-face112")}
+    records = read_records(ROOT / "results" / "ferplus7-face112")
+    found = {(r["label"], r["spec"]["protocol"]["name"]): r for r in records}
     shown = rows("Real faces with a network that knows faces")[1:]
     assert {(name.strip("`"), p) for name, *_ in shown for p in ("clean", "noise30")} == found.keys()
     for name, *cells in shown:
@@ -115,7 +116,8 @@ def test_what_is_said_of_real_faces():
     """The gains that the text names."""
     found = {(r["label"], r["spec"]["protocol"]["name"]): 100 * r["result"]["last"]["overall"]
              for r in read_records(ROOT / "results" / "ferplus7-face112")}
-    behind = {p: [f"{found['ce', p] - found[m, p]:.2f}" for m in ("soft", "ada-df", "eac")] for p in ("clean", "noise30")}
+    behind = {p: [f"{found['ce', p] - found[m, p]:.2f}" for m in ("soft", "ada-df", "eac")]
+              for p in ("clean", "noise30")}
     assert behind == {"clean": ["3.67", "0.83", "5.58"], "noise30": ["3.79", "1.34", "4.40"]}
     assert f"{found['ce', 'clean'] - found['ce', 'noise30']:.2f}" == "3.38"
     assert f"{found['mek', 'noise30'] - found['mek', 'clean']:.2f}" == "6.28"
