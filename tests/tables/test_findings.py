@@ -13,6 +13,7 @@ from fer_bench.runs.store import read_records
 ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = (ROOT / "docs" / "findings.md").read_text()
 FEAR = 1
+RARE = (5, 6)  # disgust and fear in FERPlus's order
 
 
 def records(name: str):
@@ -95,3 +96,31 @@ def test_what_was_mended():
                       else earlier[was.get(method, method), protocol])
             expected += [before, f"{mean(now[method, protocol]):.2f}"]
         assert cells == expected
+
+
+def test_real_faces_with_a_network_that_knows_faces():
+    records = read_records(ROOT / "results" / "ferplus7-face112")
+    found = {(r["label"], r["spec"]["protocol"]["name"]): r for r in records}
+    shown = rows("Real faces with a network that knows faces")[1:]
+    assert {(name.strip("`"), p) for name, *_ in shown for p in ("clean", "noise30")} == found.keys()
+    for name, *cells in shown:
+        clean, noisy = (found[name.strip("`"), protocol] for protocol in ("clean", "noise30"))
+        last, told = clean["result"]["last"], noisy["diagnosis"]
+        expected = [f"{100 * last[key]:.2f}" for key in ("overall", "mean")] + [short(last["recall"][c]) for c in RARE]
+        expected += [f"{100 * noisy['result']['last'][key]:.2f}" for key in ("overall", "mean")]
+        expected += [short(told["memorised"]), short(told["weight_auroc"]) if "weight_auroc" in told else ""]
+        assert cells == expected, name
+
+
+def test_what_is_said_of_real_faces():
+    """The gains that the text names."""
+    found = {(r["label"], r["spec"]["protocol"]["name"]): 100 * r["result"]["last"]["overall"]
+             for r in read_records(ROOT / "results" / "ferplus7-face112")}
+    behind = {p: [f"{found['ce', p] - found[m, p]:.2f}" for m in ("soft", "ada-df", "eac")]
+              for p in ("clean", "noise30")}
+    assert behind == {"clean": ["3.67", "0.83", "5.58"], "noise30": ["3.79", "1.34", "4.40"]}
+    assert f"{found['ce', 'clean'] - found['ce', 'noise30']:.2f}" == "3.38"
+    assert f"{found['mek', 'noise30'] - found['mek', 'clean']:.2f}" == "6.28"
+    assert max(found[m, "noise30"] for m, p in found if p == "noise30") - found["ce", "noise30"] < 0.5
+    section = FINDINGS.split("## Real faces with a network that knows faces")[1]
+    assert all(number in section for numbers in behind.values() for number in numbers)
