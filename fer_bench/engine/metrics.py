@@ -40,8 +40,11 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = ECE_BINS) -> float:
     """Expected calibration error (Guo et al., ICML 2017): mean over bins of |accuracy - confidence|, by bin size."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+    return binned_gap(probabilities.max(1), probabilities.argmax(1) == labels, bins)
+
+
+def binned_gap(confidence: np.ndarray, outcome: np.ndarray, bins: int) -> float:
+    """Mean over equal bins of confidence of |mean outcome - mean confidence|, by bin size. Both [N], in 0 to 1."""
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    gaps = np.bincount(place, weights=outcome - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
