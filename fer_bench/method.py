@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 # What a method may need beyond a batch and one network, as ``register(needs=...)`` declares it
-NEEDS = ("second view", "2 networks", "3 networks", "per-sample state", "sweeps", "own order", "noise rate")
+NEEDS = ("second view", "2 networks", "3 networks", "per-sample state", "sweeps", "own order", "noise rate", "votes")
 Sweep = Callable[[Callable[[Tensor, Tensor], None]], None]
 
 
@@ -50,10 +50,18 @@ class Batch:
         draws: dict[str, Tensor],
         second_view: Callable[[], Tensor],
         view: Callable[[str], Tensor] | None = None,
+        votes: Tensor | None = None,
     ) -> None:
         self.images, self.labels, self.index, self.draws = images, labels, index, draws
         self.logged: dict[str, Tensor] = {}
-        self._second_view, self._view = second_view, view
+        self._second_view, self._view, self._votes = second_view, view, votes
+
+    @property
+    def votes(self) -> Tensor:
+        """The annotators' votes of each face, as cast, float32 [B, C]; a face may have none. Only for a method that
+        declares ``needs_votes``: they may tell what a label should have been."""
+        assert self._votes is not None, "batch.votes: only for a method that has needs_votes = True"
+        return self._votes
 
     def second_view(self) -> Tensor:
         """An independent augmentation of the same faces, as the recipe has it, float32 [B, 3 or 1, S, S]."""
@@ -125,6 +133,7 @@ class Method(nn.Module):
     paper_recipe: ClassVar[dict[str, Any]] = {}
     paper_parameters: ClassVar[dict[str, Any]] = {}
     paper_sources: ClassVar[dict[str, str]] = {}
+    needs_votes: ClassVar[bool] = False  # whether there is ``batch.votes``; then no protocol may change the labels
     not_capturable: ClassVar[str] = ""  # why a step of it cannot be replayed as a CUDA graph, if it cannot
 
     def __init__(self, context: Context) -> None:

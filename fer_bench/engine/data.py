@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fer_bench.engine.augment import augment_batch, draw_view, normalise
 from fer_bench.engine.keyed import generator
 from fer_bench.engine.pixels import Pixels, eval_batch, put
-from fer_bench.errors import unknown
+from fer_bench.errors import UserError, unknown
 from fer_bench.method import Batch, Clock, Method
 from fer_bench.protocols.prepare import Faces
 from fer_bench.protocols.protocol import Recipe
@@ -32,6 +33,9 @@ class TrainingData:
         self.recipe, self.seed, self.device, self.epoch = recipe, seed, device, 0
         self.images = Pixels(faces.images, device)
         self.labels = torch.from_numpy(faces.given.copy()).to(device)
+        votes = np.zeros((len(faces), 0)) if faces.votes is None else faces.votes
+        self.votes = torch.from_numpy(votes.astype(np.float32)).to(device)
+        self.shows_votes = False
         self.order = torch.zeros(len(self.labels), dtype=torch.int64, device=device)
         self.start = torch.zeros((), dtype=torch.int64, device=device)
         self.places = torch.arange(recipe.batch_size, device=device)
@@ -54,8 +58,12 @@ class TrainingData:
         """Faces in a batch."""
         return min(self.recipe.batch_size, len(self) - step * self.recipe.batch_size)
 
-    def declare(self, views: dict[str, dict[str, Any]]) -> None:
-        """Take the views that a method has of its own. Methods with a view of the same kind see the same draws."""
+    def declare(self, views: dict[str, dict[str, Any]], votes: bool = False) -> None:
+        """Take the views that a method has of its own, and whether it needs votes. Methods with a view of the same kind
+        see the same draws. Raises UserError for votes that these faces have not."""
+        if votes and not self.votes.shape[1]:
+            raise UserError("the method needs annotators' votes, and these training faces have none")
+        self.shows_votes = votes
         for name, recipe in own_views(views, self.recipe).items():
             changes = {key: value for key, value in views[name].items() if key != "mirror"}
             kind = FIRST if name == "first" else json.dumps(changes, sort_keys=True)
@@ -93,7 +101,11 @@ class TrainingData:
         draws = {name: value[place] for name, value in self.draws.items()}
         return Batch(self.view(FIRST, index, place), self.labels[index], index, draws,
                      lambda: self.view(SECOND, index, place),
-                     lambda name: self.own_view(name, index, place))
+                     lambda name: self.own_view(name, index, place), self.votes_of(index))
+
+    def votes_of(self, index: Tensor) -> Tensor | None:
+        """What the method may see of the votes of some rows, float32 [B, C]."""
+        return self.votes[index] if self.shows_votes else None
 
     def own_view(self, name: str, index: Tensor, place: Tensor) -> Tensor:
         """One of the method's own views. Raises UserError for one that it does not declare."""

@@ -37,7 +37,7 @@ class Trainer:
         self.lane, self.warn, self.recipe, self.device = lane, warn, inputs.recipe, lane.device
         self.data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
         method = build_method(inputs, self.data.labels.cpu(), self.data.steps)
-        self.data.declare(method.views)
+        self.data.declare(method.views, method.needs_votes)
         self.restarts = method.restarts()
         self.method = method.to(self.device).to(memory_format=torch.channels_last).train()
         self.optimiser = make_optimiser(self.method, self.recipe, self.device, lane.wanted != "eager")
@@ -84,13 +84,14 @@ class Trainer:
         if one != other or len(inputs.data.train) != len(self.data):
             return False
         data = TrainingData(inputs.data.train, inputs.recipe, inputs.seed, self.device)
-        if not self.data.images.replace(data.images):
+        if data.votes.shape != self.data.votes.shape or not self.data.images.replace(data.images):
             return False
         fresh = build_method(inputs, data.labels.cpu(), data.steps).to(self.device).train()
         if not take_over(self.method, self.optimiser, fresh):
             return False
         self.warn, self.data.seed, self.begun = warn, inputs.seed, -1
         self.data.labels.copy_(data.labels)
+        self.data.votes.copy_(data.votes)
         self.logged = {}
         self.set_up(inputs)
         return True

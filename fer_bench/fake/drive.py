@@ -58,12 +58,13 @@ def drive(method_class: type[Method], parameters: dict[str, Any], recipe: Recipe
 
 
 def blank_data(faces: int, test_faces: int, size: int, classes: int, wrong: float) -> Prepared:
-    """Black colour faces; labels in turn, a share of them wrong."""
+    """Black colour faces; labels in turn, a share of them wrong, ten votes each for the true one."""
 
     def blank(count: int, share: float) -> Faces:
         true = np.arange(count) % classes
         given = np.where(np.random.default_rng(0).random(count) < share, (true + 1) % classes, true)
-        return Faces(np.zeros((count, size, size, 3), np.uint8), given, true, tuple(map(str, range(count))), None)
+        return Faces(np.zeros((count, size, size, 3), np.uint8), given, true, tuple(map(str, range(count))),
+                     10 * np.eye(classes, dtype=np.float32)[true])
 
     return Prepared(tuple(f"class{c}" for c in range(classes)), blank(faces, wrong), None,
                     blank(test_faces, 0.0))

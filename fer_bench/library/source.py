@@ -47,6 +47,7 @@ class MethodInfo:
     paper_parameters: dict[str, Any] = field(default_factory=dict)
     paper_sources: dict[str, str] = field(default_factory=dict)  # one key, one source
     schedule_epochs: int = 0
+    needs_votes: bool = False
 
     def defaults(self, track: str = "fair") -> dict[str, Any]:
         """The hyper-parameters of a run for which none is set."""
@@ -102,6 +103,7 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
     at_source = _paper_parameters(path, node, parameters)
     reason: str = _class_literal(path, node, "not_capturable") or ""
     views: dict[str, dict[str, Any]] = _class_literal(path, node, "views") or {}
+    votes = bool(_class_literal(path, node, "needs_votes"))
     for call in calls:
         given = arguments(path, call, "name")
         name = given.get("name", "")
@@ -116,7 +118,7 @@ def _read_class(path: Path, node: ast.ClassDef, module_doc: str) -> list[MethodI
                                 tuple(given.get("history", ())), views,
                                 {k: v for k, v in at_source.items() if k not in preset},
                                 {key: source for keys, source in sources.items() for key in keys.split(", ")},
-                                given.get("schedule_epochs", 0)))
+                                given.get("schedule_epochs", 0), votes))
     return infos
 
 

@@ -36,13 +36,14 @@ NOISE = ("noise40", "overall", "40 % wrong labels")
 IMBALANCE = ("imb100", "mean", "imbalance factor 100, mean accuracy")
 PURPOSES = {  # family, or method: protocol, metric, in words
     "noise": NOISE, "imbalance": IMBALANCE, "fer": ("noise30", "overall", "30 % wrong labels"),
+    "votes": ("clean", "overall", "labels as they are"),
     "mek": IMBALANCE, "mek-rac": IMBALANCE, "mek-rsl": IMBALANCE,
 }
 
 
 def page(infos: Sequence[MethodInfo], published: Sequence[Published], records: Sequence[Record]) -> str:
     """The whole page, one section for each file of methods, by family."""
-    order = ("baseline", "noise", "imbalance", "fer")
+    order = ("baseline", "noise", "imbalance", "fer", "votes")
     files = [list(group) for _, group in groupby(sorted(infos, key=lambda info: str(info.file)), lambda i: i.file)]
     files.sort(key=lambda group: (order.index(group[0].family) if group[0].family in order else 9, group[0].name))
     return HEAD + "".join(section(group, published, records) for group in files) + LEFT_OUT

@@ -64,7 +64,7 @@ def make_plans(request: Request, say: Callable[[str], None]) -> list[Plan]:
                     seed=seed, code={"method": info.version, "engine": ENGINE_VERSION})
                 name = label(info, parameters[info.name], request.track)
                 plans.append(Plan(spec, name, info, protocol, recipe, part, request, tests[seed]))
-    return plans
+    return with_votes(plans, say)
 
 
 def dataset_identity(pack: Pack, part: Part) -> dict[str, Any]:
@@ -130,3 +130,32 @@ def identify_weights(weights: str, cache: Path) -> str:
     """Named weights with what tells versions of that name, or the sha256 of a checkpoint file. Raises UserError."""
     path = catalog.file_of(weights, cache)
     return catalog.identity(weights) if path is None or weights in catalog.PACKAGES else file_hash(path)
+
+
+def with_votes(plans: list[Plan], say: Callable[[str], None]) -> list[Plan]:
+    """The plans whose method has the votes that it needs, and may see them; the others are said. Raises UserError when
+    none is left."""
+    reasons = [no_votes(plan) for plan in plans]
+    lines: dict[str, list[str]] = {}
+    for plan, reason in zip(plans, reasons, strict=True):
+        if reason:
+            lines.setdefault(reason, []).append(plan.method.name)
+    said = [f"{', '.join(dict.fromkeys(names))} cannot run: {reason}" for reason, names in lines.items()]
+    if reasons and all(reasons):
+        raise UserError(" | ".join(said))
+    for line in said:
+        say(line)
+    return [plan for plan, reason in zip(plans, reasons, strict=True) if not reason]
+
+
+def no_votes(plan: Plan) -> str:
+    """Why a method that needs votes gets none; "" for a plan in which nothing is in the way."""
+    if not plan.method.needs_votes:
+        return ""
+    if plan.protocol.noise:
+        return (f"no annotators' votes are given under protocol '{plan.protocol.name}', since they would tell which "
+                "labels it changed; use one without noise, such as --protocol clean")
+    if pack_of(plan.request, plan.part, plan.request.seeds[0]).train.votes is None:
+        return (f"dataset '{plan.part.dataset.name}' has no annotators' votes; synthetic, ferplus7 and ferplus8 have: "
+                "use --dataset synthetic")
+    return ""

@@ -65,6 +65,11 @@ METHODS = [
     ("smec", "size:2 * size]", ":size]", "smec"),
     ("soft", "epsilon: float = 0.3", "epsilon: float = 0.5", "soft"),
     ("soft", "weight: float = 10.0", "weight: float = 5.0", "soft"),
+    ("votes", "least: int = 2", "least: int = 1", "votes-ce"),
+    ("votes", "amax(1, keepdim=True)) * (1 + given)", "amax(1, keepdim=True)) * (1 - given)", "votes-majority"),
+    ("votes", "theta: float = 0.3", "theta: float = 0.5", "votes-multi-label"),
+    ("votes", "floor: float = 0.001", "floor: float = 0.9", "votes-multi-label"),
+    ("votes", '(votes / batch.draws["wait"])', '(votes * batch.draws["wait"])', "votes-draw"),
 ]
 ENGINE = [
     ("nets/backbone.py", "mean((2, 3))", "amax((2, 3))", "no-augmentation"),

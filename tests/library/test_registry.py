@@ -14,14 +14,14 @@ from fer_bench.paths import PACKAGE
 from fer_bench.registry import load_class, method_info, methods, resolve_parameters
 from fer_bench.runs.request import expand_methods
 
-FAMILIES = {"baseline", "noise", "imbalance", "fer"}
+FAMILIES = {"baseline", "noise", "imbalance", "fer", "votes"}
 PROMISED = {
     "ce", "focal", "scn", "nla", "nla-released", "naw", "jsd", "naw-l1", "naw-cam", "l1", "cam", "label-smoothing",
     "mixup", "gce", "sce", "elr", "co-teaching", "jocor", "dividemix", "bootstrap", "bootstrap-hard",
     "class-balanced", "class-balanced-focal", "ldam-drw", "balanced-softmax", "logit-adjustment",
     "logit-adjustment-post-hoc", "oversample", "crt", "rul", "eac", "mek", "mek-swin", "mek-rac", "mek-rsl",
     "dmue", "dmue-released", "man", "resup", "cct", "ada-df", "dan", "soft", "dacl", "center-loss", "cutmix",
-    "proselflc", "disc", "la-net", "dare-loss", "smec",
+    "proselflc", "disc", "la-net", "dare-loss", "smec", "votes-ce", "votes-majority", "votes-multi-label", "votes-draw",
 }
 
 

@@ -13,7 +13,7 @@ from fer_bench.engine.cost import passes, swept
 from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.trainer import Trainer
-from fer_bench.method import NEEDS, Method
+from fer_bench.method import NEEDS, Batch, Method
 from fer_bench.nets.backbone import Backbone, backbone_maker
 from fer_bench.protocols.prepare import Faces
 from fer_bench.protocols.protocol import load_recipe
@@ -23,7 +23,8 @@ INFOS = methods()[0]
 
 
 def enlarged(faces: Faces) -> Faces:
-    return replace(faces, images=np.repeat(np.repeat(faces.images, 3, 1), 3, 2))
+    votes = np.pad(faces.votes, ((0, 0), (0, 3)))  # for seven classes
+    return replace(faces, images=np.repeat(np.repeat(faces.images, 3, 1), 3, 2), votes=votes)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,17 @@ def test_needs_are_as_declared(trainers, name):
     views, own = batch._second_view, batch._view
     batch._second_view = lambda: asked.append("second view") or views()
     batch._view = lambda name: asked.append("second view") or own(name)
+
+    class Asked(Batch):
+        @property
+        def votes(self):
+            asked.append("votes")
+            return super().votes
+
+    batch.__class__ = Asked
     trainer.method.loss(batch, trainer.clock)
     found = set(asked)
+    assert INFOS[name].needs_votes == trainer.method.needs_votes == ("votes" in found)
     networks = sum(isinstance(module, Backbone) for module in trainer.method.modules())
     found |= {f"{networks} networks"} if networks > 1 else set()
     state = [value for key, value in trainer.method.named_buffers() if key != "given" and value.shape[:1] == (94,)]

@@ -21,7 +21,7 @@ def test_the_page_in_the_repository_is_up_to_date():
 
 
 STATED = {"ada-df", "cct", "dacl", "dan", "dare-loss", "dmue", "eac", "la-net", "man", "mek", "nla", "resup", "rul",
-          "scn", "smec", "soft"}
+          "scn", "smec", "soft", "votes-ce"}
 
 
 def test_every_method_is_on_the_page_once_with_its_values_and_sources():

@@ -171,9 +171,10 @@ def check_no_host_reads(method_class: Any, parameters: Parameters) -> None:
     draws = {name: value.to(meta) for name, value in method.draw(generator("meta"), size).items()}
     rows = torch.zeros(size, dtype=torch.int64, device=meta)
     clock = make_clock(3, 6, meta)
+    votes = torch.ones(size, len(tiny.CLASSES), device=meta)
     try:
         method.loss(Batch(images, rows, rows.clone(), draws, lambda: torch.empty_like(images),
-                      lambda name: torch.empty_like(images)), clock).backward()
+                          lambda name: torch.empty_like(images), votes), clock).backward()
         with torch.no_grad():
             method.after_step(clock)
     except (RuntimeError, NotImplementedError) as error:

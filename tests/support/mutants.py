@@ -57,6 +57,12 @@ class StartsFromTheTime(Plain):
         torch.nn.init.normal_(self.net.head.weight)
 
 
+@caught_by(values.check_loss)
+class LooksAtVotesUnasked(Plain):
+    def each(self, batch, logits, clock):
+        return super().each(batch, logits, clock) * batch.votes.amax(1)
+
+
 @caught_by(values.check_draw)
 class DrawsWithoutTheGenerator(Plain):
     def draw(self, generator, size):

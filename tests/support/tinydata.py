@@ -152,7 +152,8 @@ def batch_of(trainer: Trainer, size: int, epoch: int = 0) -> Batch:
     index, data = torch.arange(size), trainer.data
     draws = trainer.method.draw(generator("method", 0, epoch, 0), size)
     return Batch(data.view(FIRST, index, index), data.labels[index], index, draws,
-                 lambda: data.view(SECOND, index, index), lambda name: data.own_view(name, index, index))
+                 lambda: data.view(SECOND, index, index), lambda name: data.own_view(name, index, index),
+                 data.votes_of(index))
 
 
 def next_loss(trainer: Trainer) -> Tensor:
