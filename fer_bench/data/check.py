@@ -11,7 +11,7 @@ import numpy as np
 from fer_bench.data import official
 from fer_bench.data.agreement import ambiguity
 from fer_bench.data.copies import Copies, Repeats, find_copies
-from fer_bench.data.looks import Looks, look
+from fer_bench.data.looks import Looks, look, outliers
 from fer_bench.data.pack import SPLITS, Pack
 
 
@@ -74,6 +74,13 @@ class Check:
         """int64 [M], rows of the faces of a class whose votes have the highest entropy, the highest first."""
         rows = np.flatnonzero((self.labels == label) & (self.ambiguity > 0))
         return rows[np.argsort(-self.ambiguity[rows], kind="stable")][:most]
+
+    def outliers(self, values: np.ndarray) -> np.ndarray:
+        """int64 [M], rows of the faces whose brightness or contrast, float64 [N], is far from most, the farthest first.
+        Faces of one colour are left out: they are named anyway."""
+        rows = np.flatnonzero(~self.looks.plain)
+        found: np.ndarray = rows[outliers(values[rows])]
+        return found
 
     def pixels(self, row: int) -> np.ndarray:
         """One face, uint8 [H, W] or [H, W, 3]."""

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fer_bench.data.agreement import BANDS, bands
 from fer_bench.data.check import Check
-from fer_bench.data.looks import outliers, spread
+from fer_bench.data.looks import spread
 from fer_bench.data.pack import Pack
 
 FIRST = 10  # groups of copies and other things that are named
@@ -124,7 +124,7 @@ def _looks_table(found: Check) -> Table:
 def _outliers(found: Check) -> list[str]:
     lines = []
     for name, values in (("brightness", found.looks.brightness), ("contrast", found.looks.contrast)):
-        if len(rows := outliers(values)):
+        if len(rows := found.outliers(values)):
             lines.append(f"outliers of {name} (1.5 interquartile ranges off): {len(rows):,}: "
                          f"{_named(found, rows, FEW)}")
     return lines

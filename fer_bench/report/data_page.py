@@ -13,7 +13,7 @@ from fer_bench.data.agreement import BANDS, bands
 from fer_bench.data.catalog import ADAPTERS, DatasetInfo
 from fer_bench.data.check import Check
 from fer_bench.data.check_text import headline, overruled, shown, where
-from fer_bench.data.looks import outliers, spread
+from fer_bench.data.looks import spread
 from fer_bench.report.pictures import Pictures
 
 MOST_GROUPS = 1000  # groups of copies that are listed
@@ -44,12 +44,10 @@ def _facts(found: Check) -> list[tuple[str, str]]:
     """The numbers on top, each with what it is."""
     facts = [(f"{len(found.labels):,}", "faces"), (f"{len(found.pack.classes)}", "classes"),
              (f"{found.imbalance:.2f}", "largest / smallest training class")]
-    across = {(one.first, one.second) for one in found.copies.identical} & {("train", "test")}
-    for first, second in across:
-        same = next(r for r in found.copies.identical if (r.first, r.second) == (first, second))
-        near = next(n for n in found.copies.near if (n.first, n.second) == (first, second))
-        facts += [(f"{same.faces:,}", "test faces that are training faces, byte for byte"),
-                  (f"{near.alone:,}", "more test faces that look like a training face")]
+    for same, near in zip(found.copies.identical, found.copies.near, strict=True):
+        if (same.first, same.second) == ("train", "test"):
+            facts += [(f"{same.faces:,}", "test faces that are training faces, byte for byte"),
+                      (f"{near.alone:,}", "more test faces that look like a training face")]
     return facts
 
 
@@ -110,11 +108,11 @@ def _groups(found: Check, title: str, groups: list[np.ndarray]) -> dict[str, Any
 def _looks(found: Check) -> list[dict[str, Any]]:
     """Brightness and contrast, each by class and with its outliers."""
     measures = []
-    for name, values in (("Brightness", found.looks.brightness), ("Contrast", found.looks.contrast)):
+    for name, values, top in (("Brightness", found.looks.brightness, 255), ("Contrast", found.looks.contrast, 128)):
         rows = [(shown(label), spread(values[found.labels == c]).percentiles)
                 for c, label in enumerate(found.pack.classes)]
-        far = outliers(values)
-        measures.append({"name": name, "rows": rows, "outliers": len(far), "listed": _listed(found, far)})
+        far = found.outliers(values)
+        measures.append({"name": name, "top": top, "rows": rows, "outliers": len(far), "listed": _listed(found, far)})
     return measures
 
 
