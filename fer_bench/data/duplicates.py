@@ -2,7 +2,7 @@
 
 The hash is the usual DCT hash (pHash): the face as 32x32 grey values, of its cosine transform the 8x8 lowest
 frequencies, each with a bit that says whether it is above their median. It does not see brightness, contrast,
-compression or size; a mirrored or turned face is another one. As many bits are 1 as are 0: distances are even.
+compression or size; a mirrored or turned face is another one. But for ties half of the bits are 1: distances are even.
 """
 
 from __future__ import annotations
