@@ -27,7 +27,7 @@ MAY = {  # room: what it may import; everyone may import itself and the package'
     "registry": {"library"},
     "engine": BELOW | {"method", "nets", "data", "protocols"},
     "tables": BELOW | {"library", "protocols"},
-    "report": BELOW | {"library", "tables"},
+    "report": BELOW | {"data", "library", "tables"},
     "runs": BELOW | {"engine", "library", "protocols", "data", "nets", "weights", "method"},
     "fake": BELOW | {"engine", "nets", "data", "protocols", "method"},
     "estimate": BELOW | {"fake", "runs", "engine", "library", "protocols", "nets", "data", "method"},

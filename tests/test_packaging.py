@@ -43,6 +43,11 @@ def test_wheel_lists_and_exports(installed):
     assert sum(len(set(line.split(",")[1:])) == 2 for line in lines[1:]) == 600, "its score table came with it"
 
 
+def test_wheel_writes_the_page_of_a_check(installed, tmp_path):
+    fer_bench(installed, "data", "check", "--html", str(tmp_path / "page.html"))
+    assert "train_00" in (tmp_path / "page.html").read_text(), "its template came with it"
+
+
 def test_console_script_is_declared(installed):
     entry = next(installed.glob("*.dist-info/entry_points.txt")).read_text()
     assert "fer-bench = fer_bench.cli:main" in entry

@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from fer_bench.cli.options import CACHE, Cache, DataOptions, Datasets, PackSize, Plugins, Roots, parse_roots, say
 from fer_bench.errors import UserError
 
+if TYPE_CHECKING:
+    from fer_bench.data.catalog import DatasetInfo
+    from fer_bench.data.check import Check
+
 app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 
 
-@app.command(epilog="Example:\n\nrun_bench.py data check --dataset ferplus7 --data-root data/ferplus")
+@app.command(epilog="Examples:\n\nrun_bench.py data check\n\n"
+                    "run_bench.py data check --dataset ferplus7 --data-root data/ferplus\n\n"
+                    "run_bench.py data check --dataset folder:faces --html check.html")
 def check(
     dataset: Datasets = "synthetic",
     data_root: Roots = None,
     data_option: DataOptions = None,
+    html: Annotated[Path | None, typer.Option(help="Write the check as a page too, all in one file.")] = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Draw faces of licensed datasets in the page; their "
+                                                        "makers' terms say what may be shown.")] = False,
     cache: Cache = CACHE,
     plugin: Plugins = None,
     pack_size: PackSize = None,
 ) -> None:
-    """Count faces per class and split, find duplicates, and compare with the official counts."""
-    from fer_bench.data.check import report
+    """Count faces per class and split, find copies, near copies and oddities, and compare with the official counts."""
+    from fer_bench.data.check import check as check_pack
+    from fer_bench.data.check_text import report
     from fer_bench.runs.faces import cached_pack
     from fer_bench.runs.request import Request
     from fer_bench.runs.spec import parse_settings
 
     if "," in dataset or dataset == "all":
         raise UserError(f"data check looks at one dataset at a time, found '{dataset}'")
+    if faces and not html:
+        raise UserError("--faces draws faces in the page of --html FILE, which is not given")
+    if html and html.is_dir():
+        raise UserError(f"--html {html}: is a folder; give the file to write, for example {html / 'check.html'}")
     request = Request((), (), (dataset,), (), cache, parse_roots(data_root), plugins=tuple(plugin or ()),
                       data_options=parse_settings("--data-option", data_option or []))
-    print(report(cached_pack(request.asked()[0], cache, pack_size, say)))
+    asked = request.asked()[0]
+    found = check_pack(cached_pack(asked, cache, pack_size, say), say)
+    print(report(found))
+    if html:
+        _write_page(html, found, asked.info, faces)
+
+
+def _write_page(file: Path, found: Check, info: DatasetInfo, faces: bool) -> None:
+    """Write the page beside its place and rename it there. Raises UserError where that cannot be."""
+    from fer_bench.report.data_page import may_draw, page
+    from fer_bench.runs.store import write_whole
+
+    text = page(found, faces or may_draw(info))
+    try:
+        write_whole(file, text)
+    except OSError as error:
+        raise UserError(f"--html {file}: cannot be written ({error.strerror}); give a file in a folder you may write "
+                        "to, on a disk with room") from None
+    say(f"wrote {file} ({len(text.encode()) / 2**20:.1f} MiB)")

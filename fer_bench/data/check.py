@@ -2,134 +2,111 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from fer_bench.data.pack import SPLITS, Pack, Split
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """Byte-identical faces. faces: images of ``second`` whose pixels occur in ``first`` too (within one
-    split: images whose pixels came before in it). other_label: those of them with a label that differs."""
-
-    first: str
-    second: str
-    faces: int
-    other_label: int
+from fer_bench.data import official
+from fer_bench.data.agreement import ambiguity
+from fer_bench.data.copies import Copies, Repeats, find_copies
+from fer_bench.data.looks import Looks, look, outliers
+from fer_bench.data.pack import SPLITS, Pack
 
 
 @dataclass(frozen=True)
 class Check:
-    """What ``check`` measures. counts: images per class by split. imbalance: largest over smallest class of
-    the training set. black: images whose pixels are all zero, by split (left out of ``repeats``)."""
+    """What ``check`` measures, of the N faces of all splits, one split after the other.
 
+    counts: images per class by split; official: the published ones, where they are known. imbalance: largest over
+    smallest class of the training set. split: int64 [N], positions in ``names``. labels: int64 [N]. votes: float32
+    [N, C], zeros where a split has none, or None.
+    """
+
+    pack: Pack
     counts: dict[str, list[int]]
+    official: dict[str, tuple[int, ...]]
     imbalance: float
-    repeats: list[Repeats]
-    black: dict[str, int]
+    split: np.ndarray
+    labels: np.ndarray
+    votes: np.ndarray | None
+    looks: Looks
+    copies: Copies
+
+    @property
+    def names(self) -> list[str]:
+        """The splits that are there, in order."""
+        return list(self.counts)
+
+    @property
+    def repeats(self) -> list[Repeats]:
+        """Byte-identical faces, those of one colour left out."""
+        return self.copies.identical
+
+    @property
+    def absent(self) -> dict[str, list[str]]:
+        """Classes without a face, by split; splits that lack none are left out."""
+        lacking = {name: [self.pack.classes[c] for c, count in enumerate(counts) if not count]
+                   for name, counts in self.counts.items()}
+        return {name: classes for name, classes in lacking.items() if classes}
+
+    @property
+    def black(self) -> dict[str, int]:
+        """Images whose pixels are all zero, by split."""
+        return self.by_split(self.looks.plain & (self.looks.brightness == 0))
+
+    @cached_property
+    def ambiguity(self) -> np.ndarray:
+        """float64 [N], entropy of the votes; -1 without."""
+        return np.full(len(self.labels), -1.0) if self.votes is None else ambiguity(self.votes)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The name of every face, N."""
+        return tuple(name for split in self.names for name in self.pack.splits[split].ids)
+
+    def by_split(self, which: np.ndarray) -> dict[str, int]:
+        """How many of the faces, bool [N], are in each split."""
+        return {name: int(which[self.split == number].sum()) for number, name in enumerate(self.names)}
+
+    def most_ambiguous(self, label: int, most: int) -> np.ndarray:
+        """int64 [M], rows of the faces of a class whose votes have the highest entropy, the highest first."""
+        rows = np.flatnonzero((self.labels == label) & (self.ambiguity > 0))
+        return rows[np.argsort(-self.ambiguity[rows], kind="stable")][:most]
+
+    def outliers(self, values: np.ndarray) -> np.ndarray:
+        """int64 [M], rows of the faces whose brightness or contrast, float64 [N], is far from most, the farthest first.
+        Faces of one colour are left out: they are named anyway."""
+        rows = np.flatnonzero(~self.looks.plain)
+        found: np.ndarray = rows[outliers(values[rows])]
+        return found
+
+    def pixels(self, row: int) -> np.ndarray:
+        """One face, uint8 [H, W] or [H, W, 3]."""
+        for name in self.names:
+            split = self.pack.splits[name]
+            if row < len(split):
+                return np.asarray(split.images[row])
+            row -= len(split)
+        raise IndexError(row)
 
 
-def check(pack: Pack) -> Check:
-    """Count and compare; reads every pixel of the pack once."""
-    counts = {name: np.bincount(split.labels, minlength=len(pack.classes)).tolist()
-              for name, split in _ordered(pack)}
-    digests = {name: _digests(split) for name, split in _ordered(pack)}
-    labels = {name: split.labels.tolist() for name, split in _ordered(pack)}
-    repeats = [_within(name, digests[name], labels[name]) for name in digests]
-    repeats += [_across(one, two, digests, labels) for one, two in combinations(digests, 2)]
+def check(pack: Pack, say: Callable[[str], None] = lambda line: None) -> Check:
+    """Count and compare; reads every pixel of the pack once, a few hundred faces at a time."""
+    names = [name for name in SPLITS if name in pack.splits]
+    parts = [pack.splits[name] for name in names]
+    counts = {name: np.bincount(part.labels, minlength=len(pack.classes)).tolist()
+              for name, part in zip(names, parts, strict=True)}
+    split = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    votes = None
+    if any(part.votes is not None for part in parts):
+        none = [np.zeros((len(part), len(pack.classes)), np.float32) for part in parts]
+        votes = np.concatenate([zero if part.votes is None else part.votes
+                                for part, zero in zip(parts, none, strict=True)])
+    looks = look(pack, names, say)
     largest, smallest = max(counts["train"]), min(counts["train"])
     imbalance = largest / smallest if smallest else float("inf")
-    return Check(counts, imbalance, repeats, {name: found.count(None) for name, found in digests.items()})
-
-
-def _ordered(pack: Pack) -> list[tuple[str, Split]]:
-    return [(name, pack.splits[name]) for name in SPLITS if name in pack.splits]
-
-
-def _digests(split: Split) -> list[bytes | None]:
-    """One hash of the pixels per image, None for an all-black one."""
-    return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() if image.any() else None
-            for image in split.images]
-
-
-def _within(name: str, digests: list[bytes | None], labels: list[int]) -> Repeats:
-    seen: dict[bytes, int] = {}
-    faces = other = 0
-    for digest, label in zip(digests, labels, strict=True):
-        if digest is None:
-            continue
-        faces += digest in seen
-        other += seen.setdefault(digest, label) != label
-    return Repeats(name, name, faces, other)
-
-
-def _across(first: str, second: str, digests: dict[str, list[bytes | None]],
-            labels: dict[str, list[int]]) -> Repeats:
-    labels_of: dict[bytes, set[int]] = defaultdict(set)
-    for digest, label in zip(digests[first], labels[first], strict=True):
-        if digest is not None:
-            labels_of[digest].add(label)
-    pairs = zip(digests[second], labels[second], strict=True)
-    both = [labels_of[digest] != {label} for digest, label in pairs if digest and digest in labels_of]
-    return Repeats(first, second, len(both), sum(both))
-
-
-def location(pack: Pack) -> Path | None:
-    """The cache folder a pack was opened from, None for one in memory."""
-    file = getattr(pack.train.images, "filename", None)
-    return Path(file).parent if file else None
-
-
-def report(pack: Pack, where: Path | None = None) -> str:
-    """The check as plain text. where: the pack's folder in the cache; found from the pack when not given."""
-    result = check(pack)
-    where = where or location(pack)
-    side = "x".join(map(str, pack.train.images.shape[1:3]))
-    lines = [f"{pack.name}: {sum(map(len, pack.splits.values())):,} images of {side}, "
-             f"{'grey' if pack.channels == 1 else 'RGB'}, fingerprint {pack.fingerprint[:16]}",
-             _text(_counts_table(pack, result)),
-             f"imbalance factor of the training set (largest / smallest class): {result.imbalance:.2f}",
-             "unreadable images: 0 (a pack is only built when every image decodes)",
-             "all-black images: " + ", ".join(f"{name} {n}" for name, n in result.black.items()),
-             _text(_repeats_table(result))]
-    lines += [f"note: {note}" for note in pack.notes]
-    if where:
-        size = sum(file.stat().st_size for file in where.iterdir()) / 2**20
-        lines.append(f"cached in {where} ({size:,.1f} MiB)")
-    return "\n".join(lines)
-
-
-def _counts_table(pack: Pack, result: Check) -> Table:
-    table = Table("class", title="images per class", title_justify="left")
-    for split in result.counts:
-        table.add_column(split, justify="right")
-    for i, name in enumerate(pack.classes):
-        table.add_row(name, *(f"{counts[i]:,}" for counts in result.counts.values()))
-    table.add_section()
-    table.add_row("all", *(f"{sum(counts):,}" for counts in result.counts.values()))
-    return table
-
-
-def _repeats_table(result: Check) -> Table:
-    table = Table("where", title="byte-identical faces", title_justify="left")
-    table.add_column("faces", justify="right")
-    table.add_column("with another label", justify="right")
-    for one in result.repeats:
-        where = f"within {one.first}" if one.first == one.second else f"{one.second}, also in {one.first}"
-        table.add_row(where, f"{one.faces:,}", f"{one.other_label:,}")
-    return table
-
-
-def _text(table: Table) -> str:
-    out = io.StringIO()
-    Console(file=out, width=100, color_system=None).print(table)
-    return out.getvalue().rstrip()
+    return Check(pack, counts, official.PER_CLASS.get(pack.name, {}), imbalance, split, labels, votes, looks,
+                 find_copies(looks, split, labels, names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from realdata import ferplus_root  # noqa: F401  (a fixture)
 
@@ -12,7 +13,7 @@ from fer_bench.data.catalog import ask
 from fer_bench.data.check import check
 from fer_bench.data.official import PER_CLASS
 from fer_bench.data.opening import open_dataset
-from fer_bench.data.pack import Pack
+from fer_bench.data.pack import Pack, Split, make_pack
 
 pytestmark = pytest.mark.realdata
 
@@ -53,3 +54,24 @@ def test_identical_faces(packs: dict[str, Pack]) -> None:
     assert faces["train", "valid"] == (248, 0) and faces["train", "test"] == (257, 0)
     assert found.black == {"train": 3, "valid": 0, "test": 1}
     assert round(found.imbalance, 2) == 73.45
+
+
+def test_near_identical_faces(packs: dict[str, Pack]) -> None:
+    """Besides the 257 of above, 119 test faces are pictures that training has with other pixels."""
+    found = check(packs["ferplus7"])
+    near = {(one.first, one.second): (one.faces, one.other_label, one.alone) for one in found.copies.near}
+    assert near["train", "test"] == (150, 11, 119) and near["train", "valid"] == (157, 16, 121)
+    assert near["train", "train"] == (1114, 111, 842)
+    assert len(found.copies.alike) == 605 and max(map(len, found.copies.alike)) == 24
+
+
+def test_copies_before_the_majority_rule(ferplus_root: Path) -> None:  # noqa: F811
+    """Of all rows of fer2013.csv, whatever their votes; those of one colour are no copies."""
+    table = pd.read_csv(ferplus_root / "fer2013.csv")
+    faces = np.stack([np.array(text.split(), np.uint8) for text in table["pixels"]]).reshape(-1, 48, 48)
+    splits = {}
+    for name, usage in (("train", "Training"), ("test", "PrivateTest")):
+        rows = np.flatnonzero(table["Usage"] == usage)
+        splits[name] = Split(faces[rows], table["emotion"].to_numpy()[rows].clip(0), tuple(map(str, rows)))
+    found = check(make_pack("fer2013", tuple("abcdefg"), splits))
+    assert {(one.first, one.second): one.faces for one in found.repeats}["train", "test"] == 288
