@@ -9,8 +9,12 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Bad input: the message names the thing, what was found, what was expected and the mend.
 
-    The command line prints it as one line and exits with status 2; nothing else may follow it.
+    The command line prints it as one line and exits with status 2; nothing else may follow it. Control characters, as
+    a file's name or a label may hold, are written as escapes, so that none reaches a terminal.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text))
 
 
 def near(name: str, known: Iterable[str]) -> str:

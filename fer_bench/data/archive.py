@@ -1,19 +1,26 @@
 """Where a dataset lies: a folder or a .zip, read-only. An adapter sees its files through ``Source``.
 
-Nothing is extracted and nothing is executed.
+Nothing is extracted and nothing is executed. Names are found whatever their case, where only one fits. Only regular
+files inside the root are opened, and what is unpacked is bounded before it is.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import stat
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
 from fer_bench.errors import UserError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm")
+NO_FACES = ("thumbs.db", "desktop.ini")  # what systems leave among images
+MOST_READ = 2**28  # bytes of an image, or of a list that is read at once
+MOST_STREAMED = 2**31  # bytes of a table that is read line by line
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
 class Source:
@@ -23,10 +30,12 @@ class Source:
         """Open ``root``; UserError when it is missing, is no zip, or holds names that lead out of it."""
         if not root.exists():
             raise UserError(f"{root}: no such folder or .zip; give the folder that holds the dataset")
-        self.root = root
-        self.base = ""
+        self.root, self.base = root, ""
+        self.real = os.path.realpath(root)
         self._zip = None if root.is_dir() else _open_zip(root)
         self._children = _zip_children(self._zip) if self._zip else {}
+        self._folders: dict[str, str] = {}  # real paths of folders that files were opened in
+        self._spelled: dict[str, dict[str, list[str]]] = {}  # by folder: names in lower case, and how they are spelled
 
     def below(self, folder: str) -> Source:
         """The same source, its names relative to ``folder``."""
@@ -38,37 +47,55 @@ class Source:
         """How an error names a file of this source, for example ``/data/raf.zip/EmoLabel/train.txt``."""
         return str(self.root / self.base / name)
 
+    def notes(self) -> list[str]:
+        """What is odd about the source itself: members that a .zip holds twice, of which the last counts."""
+        names = Counter(self._zip.namelist()) if self._zip else Counter[str]()
+        twice = sorted(name for name, count in names.items() if count > 1)
+        first = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")
+        return [f"{len(twice)} names are twice in the .zip, the last counts: {first}"] if twice else []
+
     def exists(self, name: str) -> bool:
         """Is there a file or folder of this name?"""
-        if self._zip is None:
-            return (self.root / self.base / name).exists()
-        parent, _, last = f"{self.base}{name}".rpartition("/")
-        return last in self._children.get(parent, {})
+        return self._is_there(self._actual(name))
 
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders directly in ``folder``, hidden ones left out."""
         found = [name for name, is_folder in self._list(folder) if is_folder]
-        return sorted(name for name in found if not name.startswith((".", "__MACOSX")))
+        return sorted(self._plain(folder, name) for name in found if not name.startswith((".", "__MACOSX")))
 
     def files(self, folder: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
         """Sorted names of the image (or other) files directly in ``folder``, hidden ones left out."""
         found = (name for name, is_folder in self._list(folder) if not is_folder and not name.startswith("."))
-        return sorted(name for name in found if name.lower().endswith(suffixes))
+        return sorted(self._plain(folder, name) for name in found if name.lower().endswith(suffixes))
+
+    def others(self, folder: str) -> list[str]:
+        """Sorted names of what lies in ``folder`` and is neither an image by its suffix nor what systems leave."""
+        found = [name for name, _ in self._list(folder) if not name.startswith((".", "__MACOSX"))]
+        return sorted(n for n in found if not n.lower().endswith(IMAGE_SUFFIXES) and n.lower() not in NO_FACES)
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of all that lies directly in ``folder``."""
         return sorted(name for name, _ in self._list(folder))
 
-    def open(self, name: str) -> IO[bytes]:
-        """A file opened for reading; KeyError or OSError when it is not there."""
+    def open(self, name: str, most: int = MOST_STREAMED) -> IO[bytes]:
+        """A file opened for reading; KeyError or OSError when it is not there, UserError for one that is no regular
+        file of this source, is larger than ``most`` bytes, or cannot be unpacked."""
+        name = self._actual(name)
         if self._zip is None:
-            return open(self.root / self.base / name, "rb")
-        return self._zip.open(self.base + name)
+            return open(self._inside(name, most), "rb")
+        member = self._zip.getinfo(self.base + name)
+        if member.flag_bits & 1 or member.compress_type not in METHODS:
+            what = "encrypted" if member.flag_bits & 1 else f"packed by method {member.compress_type}"
+            raise UserError(f"{self.where(name)}: {what}, expected a plain .zip; unpack it and give the folder")
+        self._refuse_large(name, member.file_size, most)
+        return self._zip.open(member)
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file; KeyError or OSError when it is not there."""
-        with self.open(name) as file:
-            return file.read()
+    def read(self, name: str, most: int = MOST_READ) -> bytes:
+        """The bytes of a file; errors as in ``open``."""
+        with self.open(name, most) as file:
+            found = file.read(most + 1)
+        self._refuse_large(name, len(found), most)
+        return found
 
     def text(self, name: str) -> str:
         """The text of a small file; UserError when it is not UTF-8."""
@@ -76,24 +103,86 @@ class Source:
             return self.read(name).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise UserError(f"{self.where(name)}: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
+        except (zipfile.BadZipFile, EOFError, ValueError, OSError, KeyError) as error:
+            raise UserError(f"{self.where(name)}: cannot be read ({error}); get a clean copy") from None
 
     def stat(self, name: str = "") -> list[Any]:
         """[name, size, mtime in ns] of one file, or [name, mtime in ns] of one folder, of a folder source."""
-        found = os.stat(self.root / self.base / name)
-        is_folder = os.path.isdir(self.root / self.base / name)
-        return [name, found.st_mtime_ns] if is_folder else [name, found.st_size, found.st_mtime_ns]
+        path = self.root / self.base / self._actual(name)
+        found = os.stat(path)
+        return [name, found.st_mtime_ns] if os.path.isdir(path) else [name, found.st_size, found.st_mtime_ns]
+
+    def _is_there(self, name: str) -> bool:
+        if self._zip is None:
+            return (self.root / self.base / name).exists()
+        parent, _, last = f"{self.base}{name}".rpartition("/")
+        return last in self._children.get(parent, {})
+
+    def _actual(self, name: str) -> str:
+        """A name as it is spelled here: each part in another case, where nothing has its own and one other fits."""
+        if not name or self._is_there(name):
+            return name
+        parts: list[str] = []
+        for part in name.split("/"):
+            folder = "/".join(parts)
+            if not self._is_there(f"{folder}/{part}".lstrip("/")):
+                fits = self._spellings(folder).get(part.lower(), [])
+                part = fits[0] if len(fits) == 1 else part
+            parts.append(part)
+        return "/".join(parts)
+
+    def _spellings(self, folder: str) -> dict[str, list[str]]:
+        if (key := self.base + folder) not in self._spelled:
+            found = self._spelled[key] = {}
+            for name, _ in self._entries(folder):
+                found.setdefault(name.lower(), []).append(name)
+        return self._spelled[key]
 
     def _list(self, folder: str) -> list[tuple[str, bool]]:
-        if self._zip is None:
-            path = self.root / self.base / folder
-            return [(entry.name, entry.is_dir()) for entry in os.scandir(path)] if path.is_dir() else []
-        return list(self._children.get(f"{self.base}{folder}".strip("/"), {}).items())
+        return self._entries(self._actual(folder.strip("/")))
+
+    def _entries(self, folder: str) -> list[tuple[str, bool]]:
+        """(name, is it a folder) of the folders and regular files in a folder."""
+        if self._zip is not None:
+            return list(self._children.get(f"{self.base}{folder}".strip("/"), {}).items())
+        path = self.root / self.base / folder
+        entries = os.scandir(path) if path.is_dir() else ()
+        return [(entry.name, entry.is_dir()) for entry in entries if entry.is_dir() or entry.is_file()]
+
+    def _plain(self, folder: str, name: str) -> str:
+        """The name; UserError for one that no list could hold: bytes that are not UTF-8, control characters."""
+        if not name.isprintable():
+            raise UserError(f"{self.where(folder)}: a name there is {name!r}, expected UTF-8 without control "
+                            "characters; rename it")
+        return name
+
+    def _inside(self, name: str, most: int) -> str:
+        """The real path of a file; UserError if it lies outside the root or is no regular file."""
+        folder, last = os.path.split(os.path.join(self.root, self.base, name))
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(self._folders[folder], last)
+        path = os.path.realpath(path) if os.path.islink(path) or last in ("", "..") else path
+        if path != self.real and not path.startswith(self.real.rstrip(os.sep) + os.sep):
+            raise UserError(f"{self.where(name)}: leads to {path}, outside the dataset; put the file itself there")
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"{self.where(name)}: no regular file, but a folder, pipe or device; remove it")
+        self._refuse_large(name, found.st_size, most)
+        return path
+
+    def _refuse_large(self, name: str, size: int, most: int) -> None:
+        if size > most:
+            raise UserError(f"{self.where(name)}: {size / 2**20:,.0f} MiB, expected {most / 2**20:,.0f} at most; get a "
+                            "clean copy")
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
+        if not path.is_file():
+            raise OSError("no regular file")
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: not a readable .zip ({error}); give a folder or a whole .zip") from None
     for name in archive.namelist():
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):

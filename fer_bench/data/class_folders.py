@@ -1,26 +1,35 @@
-"""Class folders, as adapters read them: ``train/<class>/*``, ``test/<class>/*``, optionally a validation one."""
+"""Class folders, as adapters read them: ``train/<class>/*``, ``test/<class>/*``, optionally a validation one; and the
+classes of data that states none."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from fer_bench.data.adapter import Found, Rows, Source
+from fer_bench.data.expressions import EXPRESSIONS, expression, same_class
 from fer_bench.errors import UserError
 
 VALID = ("valid", "val", "validation")
+BY_EXPRESSION = "expressions"  # of the option "classes"; the other value is "as written"
 
 
 def split_folders(source: Source) -> dict[str, str]:
-    """Split -> folder: train, test, and valid where there is such a folder."""
-    valid = next((name for name in VALID if source.exists(name)), None)
-    return {"train": "train", **({"valid": valid} if valid else {}), "test": "test"}
+    """Split -> folder: train, test, and valid where there is such a folder. Raises UserError for two of those."""
+    valid = [name for name in VALID if source.exists(name)]
+    if len(valid) > 1:
+        raise UserError(f"{source.where()}: {' and '.join(valid)} are both there, expected one validation folder; keep "
+                        "the one that is meant")
+    return {"train": "train", **({"valid": valid[0]} if valid else {}), "test": "test"}
 
 
 def read_class_folders(source: Source, folders: dict[str, str], label_of: dict[str, int],
                        ignored: tuple[str, ...] = ()) -> Found:
     """Every split's images, label by the name of the class folder; ids are the names below the root.
 
-    UserError for a class folder that is missing, empty, or of no known class.
+    UserError for a class folder that is missing, empty, or of no known class; notes count what is left unread.
     """
-    result = Found({})
+    result, left = Found({}), list[str]()
     for split, folder in folders.items():
         names: list[str] = []
         labels: list[int] = []
@@ -37,10 +46,44 @@ def read_class_folders(source: Source, folders: dict[str, str], label_of: dict[s
                                 f"every split needs images of every class ({', '.join(label_of)})")
             names += images
             labels += [label] * len(images)
+            left += [f"{folder}/{inner}/{other}" for other in source.others(f"{folder}/{inner}")]
         result.splits[split] = Rows(names, labels, names)
+    if left:
+        first = ", ".join(left[:3]) + (", …" if len(left) > 3 else "")
+        result.notes.append(f"{len(left)} folders or files in class folders are no images by their names and were not "
+                            f"read: {first}")
     return result
 
 
-def class_names(folders: list[str]) -> tuple[str, ...]:
-    """Class order of a dataset that states none: by number when all names are numbers, else by name."""
-    return tuple(sorted(folders, key=int) if all(name.isdecimal() for name in folders) else sorted(folders))
+def class_names(labels: Iterable[str], option: str, place: str) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Classes, and label as written -> class, of data that states none: by number when all names are numbers, else by
+    name; or by the usual names and order of expressions. Raises UserError for one class in all, for labels that only
+    differ in spelling, and for a label that is no expression where expressions are asked for."""
+    known = sorted(set(labels))
+    if bad := [label for label in known if not label.isprintable()]:
+        raise UserError(f"{place}: label {bad[0]!r} has control characters; mend it")
+    if option == BY_EXPRESSION:
+        if strange := [label for label in known if expression(label) is None]:
+            raise UserError(f"{place}: label '{strange[0]}' is no expression known; expected {', '.join(EXPRESSIONS)} "
+                            "or a usual spelling; rename it, or leave --data-option classes=expressions out")
+        meant = {label: str(expression(label)) for label in known}
+        names = tuple(name for name in EXPRESSIONS if name in meant.values())
+    else:
+        refuse_spellings(known, place)
+        meant = {label: label for label in known}
+        names = tuple(sorted(known, key=int) if all(label.isdecimal() for label in known) else known)
+    if len(names) < 2:
+        raise UserError(f"{place}: {len(names)} class ({', '.join(known)}), expected at least two; with nothing to "
+                        "tell apart every method is right")
+    return names, {label: names.index(name) for label, name in meant.items()}
+
+
+def refuse_spellings(labels: list[str], place: str) -> None:
+    """Raise UserError for labels that are likely to mean one class."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[same_class(label)].append(label)
+    if twice := [" and ".join(f"'{one}'" for one in group) for group in groups.values() if len(group) > 1]:
+        mend = "add --data-option classes=expressions, or write" if all(map(expression, labels)) else "write"
+        raise UserError(f"{place}: {'; '.join(twice)} look like one class each, found as several; {mend} them "
+                        "alike")

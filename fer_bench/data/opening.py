@@ -69,7 +69,7 @@ def _build(dataset: Dataset, found: Found, source: Source, size: int | None, say
     splits = {split: Split(pixels[split], np.asarray(rows.labels, np.int64), tuple(rows.ids), rows.votes,
                            rows.columns) for split, rows in found.splits.items()}
     pack = make_pack(dataset.name, found.classes or dataset.info.classes, splits)
-    pack = replace(pack, notes=(*found.notes, *official.check_counts(pack)))
+    pack = replace(pack, notes=(*source.notes(), *found.notes, *official.check_counts(pack)))
     ready = scratch / "images.npy"
     about: dict[str, Any] = {"dataset": dataset.asked, "size": size, "source": source.where()}
     write_pack(pack, folder, about, ready if ready.exists() else None)

@@ -116,7 +116,7 @@ def test_class_folders(tmp_path: Path, refuse) -> None:
     (root / "test/bb").mkdir()
     expect(refuse(f"folder:{root}"), "test/bb", "no class", "a, b, c")
     root = fake.class_folders(tmp_path / "one", ("a",))
-    expect(refuse(f"folder:{root}"), "1 class folders", "at least two")
+    expect(refuse(f"folder:{root}"), "1 class (a)", "at least two")
 
 
 @pytest.mark.parametrize(("file", "old", "new", "parts"), [
