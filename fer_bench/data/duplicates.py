@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 SIDE, LOWEST = 32, 8
-NEAR = 4  # bits of 64. Of FERPlus-7's pairs at 2 and 4 under 1 % are two pictures, at 6 a tenth, at 8 most (docs)
+NEAR = 4  # bits of 64; docs/datasets.md says what the pairs of FERPlus-7 at each distance look like
 MOST_EDGES = 1_000_000  # that wait to be joined: bounds the memory of Components
 
 
