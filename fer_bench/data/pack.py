@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_bench.data.selection import Images, select
+from fer_bench.data.selection import Images, let_go, select
 
 SPLITS = ("train", "valid", "test")
+ABOUT = "pack.json"
+CHUNK_BYTES = 2**24  # of pixels that are looked at together
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,17 @@ def fingerprint(classes: tuple[str, ...], splits: dict[str, Split]) -> str:
             digest.update(np.ascontiguousarray(split.votes, "<f4").tobytes())
         for column in sorted(split.columns):
             digest.update(column.encode() + np.ascontiguousarray(split.columns[column], "<i8").tobytes())
-        for start in range(0, len(split), 4096):
-            digest.update(np.ascontiguousarray(split.images[start : start + 4096]).tobytes())
+        for some in _chunks(split.images):
+            digest.update(some.data)
     return digest.hexdigest()
+
+
+def _chunks(images: Images) -> Iterator[np.ndarray]:
+    """The images in order, a few MB at a time, so that memory does not fill with a file that is mapped into it."""
+    count = max(1, CHUNK_BYTES // max(1, math.prod(images.shape[1:])))
+    for start in range(0, len(images), count):
+        yield np.ascontiguousarray(images[start : start + count], np.uint8)
+        let_go(images)
 
 
 def write_pack(pack: Pack, folder: Path, about: dict[str, Any], images: Path | None = None) -> None:
@@ -133,21 +146,20 @@ def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path
     np.savez(temporary / "samples.npz", **arrays)  # type: ignore[arg-type]
     meta = {"name": pack.name, "classes": pack.classes, "fingerprint": pack.fingerprint, "notes": pack.notes,
             "counts": {name: len(pack.splits[name]) for name in used}, **about}
-    (temporary / "pack.json").write_text(json.dumps(meta, indent=1))
+    (temporary / ABOUT).write_text(json.dumps(meta, indent=1))
 
 
 def _write_images(parts: list[Images], file: Path) -> None:
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
     with open(file, "wb") as out:
         np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for part in parts:
-            for start in range(0, len(part), 4096):
-                out.write(np.ascontiguousarray(part[start : start + 4096], np.uint8).tobytes())
+        for some in chain.from_iterable(_chunks(part) for part in parts):
+            out.write(some.data)
 
 
 def open_pack(folder: Path) -> Pack:
     """Open a pack written by ``write_pack``. Pixels stay on disk until they are used."""
-    meta = json.loads((folder / "pack.json").read_text())
+    meta = json.loads((folder / ABOUT).read_text())
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     splits: dict[str, Split] = {}
     start = 0
