@@ -54,16 +54,16 @@ def scratch(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
     try:
         yield place
     except (KeyboardInterrupt, SystemExit):
-        stays = lock is not None
+        stays = True
         raise
     except OSError as error:
         raise UserError(f"building a pack in {folder.parent} stopped: {error}; mend that, make room there, "
                         "or give --cache another folder") from None
     finally:
-        if not stays:
-            _delete(place)
-        if lock is not None:
+        if stays and lock is not None:
             os.close(lock)
+        else:
+            _delete(place, lock)
 
 
 def _begin(folder: Path, say: Callable[[str], None]) -> tuple[Path, int | None]:
@@ -115,13 +115,18 @@ def _lock(file: Path, flags: int, wait: Callable[[], None] | None) -> int:
     return lock
 
 
-def _delete(folder: Path) -> None:
-    """Delete a folder of the cache, if it is there; renamed first, so that no other process sees half of it."""
+def _delete(folder: Path, lock: int | None) -> None:
+    """Delete a folder of the cache, if it is there, and its open lock. It is renamed first, so that no other process
+    sees half of it; the lock is closed before its file is deleted, which NFS wants."""
     name = found[1] if (found := HIDDEN.fullmatch(folder.name)) else folder.name.removesuffix(".bad")
     gone = folder.with_name(f".{name}.{secrets.token_hex(4)}")
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(folder, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(folder, gone)
+    finally:
+        if lock is not None:
+            os.close(lock)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def delete(folder: Path) -> bool:
@@ -130,12 +135,9 @@ def delete(folder: Path) -> bool:
     try:
         with contextlib.suppress(OSError):  # nothing to lock, or no locks at all
             lock = _lock(folder / LOCK, os.O_RDWR, None)
-        _delete(folder)
     except Busy:
         return False
-    finally:
-        if lock is not None:
-            os.close(lock)
+    _delete(folder, lock)
     return True
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fer_bench.data.building import scratch
-from fer_bench.data.pack import ABOUT, Pack, open_pack
+from fer_bench.data.pack import ABOUT, IMAGES, Pack, open_pack
 
 FORMAT = 2  # raise it when pack.py, images.py or decode.py change what a pack holds
 
@@ -37,7 +37,7 @@ def open_checked(folder: Path) -> Pack:
     try:
         pack = open_pack(folder)
         expected = sum(len(split) for split in pack.splits.values())
-        shape = _checked_shape(folder / "images.npy")
+        shape = _checked_shape(folder / IMAGES)
         if shape[0] != expected or any(len(s.ids) != len(s) for s in pack.splits.values()):
             raise ValueError(f"{shape[0]} images for {expected} labels")
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:

@@ -7,6 +7,7 @@ that one image happens to have: two images of one set stay comparable.
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ ANIMATED = {"GIF", "WEBP", "PNG", "TIFF"}  # formats that may hold several frame
 TURNED = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}  # by EXIF orientation
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them ends in one line
 
 
 class Unusable(ValueError):

@@ -18,7 +18,7 @@ from fer_bench.data.archive import Source
 from fer_bench.data.catalog import Dataset
 from fer_bench.data.drawn import synthetic
 from fer_bench.data.forms import first_names
-from fer_bench.data.pack import Pack, Split, make_pack, write_pack
+from fer_bench.data.pack import IMAGES, Pack, Split, make_pack, write_pack
 from fer_bench.errors import UserError
 from fer_bench.python_files import imported
 
@@ -66,12 +66,12 @@ def _build(dataset: Dataset, found: Found, source: Source, size: int | None, say
            scratch: Path) -> None:
     """Decode what an adapter found and write it as a pack."""
     _refuse_unusable(found, source)
-    pixels = images.load(found, source, size, say, scratch / "images.npy")
+    ready = scratch / IMAGES
+    pixels = images.load(found, source, size, say, ready)
     splits = {split: Split(pixels[split], np.asarray(rows.labels, np.int64), tuple(rows.ids), rows.votes,
                            rows.columns) for split, rows in found.splits.items()}
     pack = make_pack(dataset.name, found.classes or dataset.info.classes, splits)
     pack = replace(pack, notes=(*found.notes, *official.check_counts(pack)))
-    ready = scratch / "images.npy"
     about: dict[str, Any] = {"dataset": dataset.asked, "size": size, "source": source.where()}
     write_pack(pack, folder, about, ready if ready.exists() else None)
 

@@ -23,7 +23,7 @@ import numpy as np
 from fer_bench.data.selection import Images, let_go, select
 
 SPLITS = ("train", "valid", "test")
-ABOUT = "pack.json"
+IMAGES, SAMPLES, ABOUT = "images.npy", "samples.npz", "pack.json"
 CHUNK_BYTES = 2**24  # of pixels that are looked at together
 
 
@@ -132,9 +132,9 @@ def write_pack(pack: Pack, folder: Path, about: dict[str, Any], images: Path | N
 def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path | None) -> None:
     used = [name for name in SPLITS if name in pack.splits]
     if ready is not None:
-        shutil.move(ready, temporary / "images.npy")
+        shutil.move(ready, temporary / IMAGES)
     else:
-        _write_images([pack.splits[name].images for name in used], temporary / "images.npy")
+        _write_images([pack.splits[name].images for name in used], temporary / IMAGES)
     arrays: dict[str, np.ndarray] = {}
     for name in used:
         split = pack.splits[name]
@@ -143,7 +143,7 @@ def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path
         if split.votes is not None:
             arrays[f"{name}/votes"] = split.votes.astype(np.float32)
         arrays.update({f"{name}/column/{c}": v.astype(np.int64) for c, v in split.columns.items()})
-    np.savez(temporary / "samples.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(temporary / SAMPLES, **arrays)  # type: ignore[arg-type]
     meta = {"name": pack.name, "classes": pack.classes, "fingerprint": pack.fingerprint, "notes": pack.notes,
             "counts": {name: len(pack.splits[name]) for name in used}, **about}
     (temporary / ABOUT).write_text(json.dumps(meta, indent=1))
@@ -160,14 +160,14 @@ def _write_images(parts: list[Images], file: Path) -> None:
 def open_pack(folder: Path) -> Pack:
     """Open a pack written by ``write_pack``. Pixels stay on disk until they are used."""
     meta = json.loads((folder / ABOUT).read_text())
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
     splits: dict[str, Split] = {}
     start = 0
-    with np.load(folder / "samples.npz", allow_pickle=False) as arrays:
+    with np.load(folder / SAMPLES, allow_pickle=False) as arrays:
         for name, count in meta["counts"].items():
             prefix = f"{name}/column/"
             columns = {k.removeprefix(prefix): arrays[k] for k in arrays.files if k.startswith(prefix)}
-            ids = tuple(i.decode() for i in arrays[f"{name}/ids"].tolist())
+            ids = tuple(map(bytes.decode, arrays[f"{name}/ids"].tolist()))
             votes = arrays[f"{name}/votes"] if f"{name}/votes" in arrays.files else None
             splits[name] = Split(images[start : start + count], arrays[f"{name}/labels"], ids, votes, columns)
             start += count

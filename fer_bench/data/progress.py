@@ -41,7 +41,7 @@ class Progress:
     def mark(self, rows: int) -> None:
         """Note that the first ``rows`` rows are done, once they are on disk."""
         self.array.flush()
-        new = self.file.with_suffix(".new")
+        new = new_file(self.file)
         new.write_text(json.dumps({"faces": self.digest, "rows": min(rows, self.total), "of": self.total}))
         os.replace(new, self.file)
         self.rows = min(rows, self.total)
@@ -50,6 +50,11 @@ class Progress:
 def progress_file(file: Path) -> Path:
     """Where it is noted how much of an array's file is done."""
     return file.with_suffix(".json")
+
+
+def new_file(file: Path) -> Path:
+    """What a file is written as before it takes the place of the old one."""
+    return file.with_suffix(".new")
 
 
 def read_progress(file: Path) -> dict[str, Any]:
