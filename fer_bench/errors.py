@@ -14,7 +14,12 @@ class UserError(Exception):
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text))
+        super().__init__("\n".join(map(printable, text.split("\n"))))
+
+
+def printable(text: str) -> str:
+    """Text that may come from a user's file, with nothing in it that a terminal or a page would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def near(name: str, known: Iterable[str]) -> str:

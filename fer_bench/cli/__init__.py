@@ -80,7 +80,7 @@ def usage_line(error: Any) -> str:
     """A parser's complaint in one line, with near matches for an unknown command; empty after mere help."""
     line = " ".join(error.format_message().split())
     if found := re.match(r"No such command '(.*?)'", line):
-        return str(unknown("command", found[1], [*command_names(), "data", "check", "weights", "get"]))
+        return str(unknown("command", found[1], [*command_names(), "data", "check", "remove", "weights", "get"]))
     return line
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer_bench.cli.options import CACHE, Cache, DataOptions, Datasets, PackSize, Plugins, Roots, parse_roots, say
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, printable
 
 if TYPE_CHECKING:
     from fer_bench.data.catalog import DatasetInfo
@@ -65,3 +65,60 @@ def _write_page(file: Path, found: Check, info: DatasetInfo, faces: bool) -> Non
         raise UserError(f"--html {file}: cannot be written ({error.strerror}); give a file in a folder you may write "
                         "to, on a disk with room") from None
     say(f"wrote {file} ({len(text.encode()) / 2**20:.1f} MiB)")
+
+
+@app.command("list", epilog="Example:\n\nrun_bench.py data list --cache ~/scratch/cache")
+def list_(cache: Cache = CACHE) -> None:
+    """Show the packs in the cache: images, size, where from, when used; damaged and half-built ones, too."""
+    import time
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from fer_bench.data.inventory import entries
+
+    found = entries(cache)
+    table = Table(title=f"packs in {printable(str(cache))}", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("pack", "images", "pixels", "MB", "last used", "from", "state"):
+        table.add_column(column, overflow="fold", justify="right" if column in ("images", "MB") else "left")
+    for one in found:
+        table.add_row(one.name, f"{one.images:,}" if one.images else "", one.pixels, f"{one.bytes / 1e6:,.1f}",
+                      time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)), Text(printable(one.source)),
+                      Text(printable(one.state)))
+    if found:
+        Console(width=None if Console().is_terminal else 160).print(table)
+    print(f"{len(found)} in {printable(str(cache))}, {sum(one.bytes for one in found) / 1e6:,.1f} MB")
+
+
+@app.command(epilog="Examples:\n\nrun_bench.py data remove rafdb\n\nrun_bench.py data remove 3f9c2b\n\n"
+                    "run_bench.py data remove --keep 20")
+def remove(
+    packs: Annotated[list[str] | None, typer.Argument(help="Datasets, packs that 'data list' shows, or the first "
+                                                           "digits of their keys.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All packs.")] = False,
+    keep: Annotated[float | None, typer.Option("--keep", help="Those used longest ago, until at most so many GB "
+                                                              "stay.")] = None,
+    cache: Cache = CACHE,
+) -> None:
+    """Remove packs from the cache; they are made anew when they are needed."""
+    from fer_bench.data import inventory
+
+    if bool(packs) + everything + (keep is not None) != 1:
+        raise UserError("data remove: expected names of packs, or --all, or --keep GB: one of the three "
+                        "('data list' shows the packs)")
+    if keep is not None and not 0 <= keep < 1e9:
+        raise UserError(f"--keep {keep:g}: expected a number of GB, 0 or more")
+    found = inventory.entries(cache)
+    if keep is not None:
+        unwanted = inventory.least_used(found, round(keep * 1e9))
+    else:
+        unwanted = found if everything else inventory.chosen(found, packs or ())
+    gone, stay = inventory.remove(unwanted)
+    for one in gone:
+        print(f"removed {one.name} ({one.mb}{f', {printable(one.state)}' if one.state else ''})")
+    for one in stay:
+        say(f"{one.name} stays: a process is building it")
+    freed, all_bytes = (sum(one.bytes for one in some) / 1e6 for some in (gone, found))
+    print(f"freed {freed:,.1f} MB; {all_bytes - freed:,.1f} MB of packs stay in {printable(str(cache))}")

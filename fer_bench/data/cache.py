@@ -2,7 +2,7 @@
 
 A pack lies in ``<cache>/<dataset>-<12 hex digits>``; the key covers versions, dataset, size, root and
 the source's signature (sizes and times of label files, times of image folders). An image file that was
-overwritten in place does not change it: delete the pack then.
+overwritten in place does not change it: remove the pack then (``data remove``).
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ import json
 import os
 import re
 import shutil
-import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_bench.data.pack import Pack, open_pack
-from fer_bench.errors import UserError
+from fer_bench.data.building import scratch
+from fer_bench.data.pack import ABOUT, IMAGES, Pack, open_pack
 
-FORMAT = 1  # raise it when pack.py or images.py change what a pack holds
-LEFT_OVER_SECONDS = 24 * 3600  # after that, a half-written folder of a killed builder is swept away
+FORMAT = 2  # raise it when pack.py, images.py or decode.py change what a pack holds
 
 
 def pack_folder(cache: Path, dataset: str, key: list[Any]) -> Path:
@@ -40,7 +37,7 @@ def open_checked(folder: Path) -> Pack:
     try:
         pack = open_pack(folder)
         expected = sum(len(split) for split in pack.splits.values())
-        shape = _checked_shape(folder / "images.npy")
+        shape = _checked_shape(folder / IMAGES)
         if shape[0] != expected or any(len(s.ids) != len(s) for s in pack.splits.values()):
             raise ValueError(f"{shape[0]} images for {expected} labels")
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -61,17 +58,27 @@ def _checked_shape(file: Path) -> tuple[int, ...]:
 def open_or_build(folder: Path, build: Callable[[Path, Path], None], say: Callable[[str], None]) -> Pack:
     """The pack in ``folder``; built by build(folder, scratch folder) when it is absent or damaged.
 
-    A damaged one is renamed ``*.bad`` and said. Builders that run at the same time each build; the first to
-    finish is kept. UserError when the cache cannot be written.
+    A damaged one is renamed ``*.bad`` and said. Of processes that ask at the same time one builds, and the others wait
+    for it. A build that was killed goes on in its scratch folder. UserError when the cache cannot be written.
     """
-    if folder.exists():
-        try:
-            return open_checked(folder)
-        except ValueError as error:
-            _set_aside(folder, str(error), say)
-    with _scratch(folder) as scratch:
-        build(folder, scratch)
-    return open_checked(folder)
+    with contextlib.suppress(ValueError):
+        return _opened(folder)
+    with scratch(folder, say) as place:
+        if folder.exists():
+            try:
+                return _opened(folder)  # built while this process waited
+            except ValueError as error:
+                _set_aside(folder, str(error), say)
+        build(folder, place)
+    return _opened(folder)
+
+
+def _opened(folder: Path) -> Pack:
+    """As open_checked; the time of pack.json then says when the pack was used."""
+    pack = open_checked(folder)
+    with contextlib.suppress(OSError):  # a cache of somebody else
+        os.utime(folder / ABOUT)
+    return pack
 
 
 def _set_aside(folder: Path, reason: str, say: Callable[[str], None]) -> None:
@@ -80,24 +87,3 @@ def _set_aside(folder: Path, reason: str, say: Callable[[str], None]) -> None:
     with contextlib.suppress(FileNotFoundError):  # another process was faster
         os.rename(folder, bad)
     say(f"cached pack {folder} is damaged ({reason}); set aside as {bad.name} and built again")
-
-
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder of one's own beside the pack, removed afterwards; sweeps what killed builders left."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for old in folder.parent.glob(f".{folder.name}.*"):
-            if time.time() - old.stat().st_mtime > LEFT_OVER_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"cache folder {folder.parent}: cannot be written ({error.strerror}); "
-                        "give --cache a folder you may write to") from None
-    try:
-        yield scratch
-    except OSError as error:
-        raise UserError(f"building a pack in {folder.parent} stopped: {error}; mend that, make room there, "
-                        "or give --cache another folder") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

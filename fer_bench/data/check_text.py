@@ -15,14 +15,10 @@ from fer_bench.data.agreement import BANDS, bands
 from fer_bench.data.check import Check
 from fer_bench.data.looks import spread
 from fer_bench.data.pack import Pack
+from fer_bench.errors import printable
 
 FIRST = 10  # groups of copies and other things that are named
 FEW = 5  # faces of a group, outliers, ambiguous faces of a class
-
-
-def shown(name: str) -> str:
-    """A name from a user's file with nothing in it that a terminal or a page would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def location(pack: Pack) -> Path | None:
@@ -37,7 +33,8 @@ def headline(found: Check) -> str:
     side = "x".join(map(str, pack.train.images.shape[1:3]))
     grey = int((~found.looks.colour).sum())
     kind = "grey" if pack.channels == 1 else f"RGB ({grey:,} of them without colour)" if grey else "RGB"
-    return f"{shown(pack.name)}: {len(found.labels):,} images of {side}, {kind}, fingerprint {pack.fingerprint[:16]}"
+    name, count = printable(pack.name), len(found.labels)
+    return f"{name}: {count:,} images of {side}, {kind}, fingerprint {pack.fingerprint[:16]}"
 
 
 def report(found: Check, where: Path | None = None) -> str:
@@ -45,11 +42,11 @@ def report(found: Check, where: Path | None = None) -> str:
     where = where or location(found.pack)
     lines = [headline(found), _text(_counts_table(found)),
              f"imbalance factor of the training set (largest / smallest class): {found.imbalance:.2f}"]
-    lines += [f"no face in {split} of: {', '.join(map(shown, classes))}" for split, classes in found.absent.items()]
+    lines += [f"no face in {split} of: {', '.join(map(printable, classes))}" for split, classes in found.absent.items()]
     lines += ["unreadable images: 0 (a pack is only built when every image decodes)",
               "all-black images: " + ", ".join(f"{name} {n}" for name, n in found.black.items()),
               *_one_colour(found), *_copies(found), _text(_looks_table(found)), *_outliers(found), *_votes(found)]
-    lines += [f"note: {shown(note)}" for note in found.pack.notes]
+    lines += [f"note: {printable(note)}" for note in found.pack.notes]
     if where:
         size = sum(file.stat().st_size for file in where.iterdir()) / 2**20
         lines.append(f"cached in {where} ({size:,.1f} MiB)")
@@ -59,7 +56,7 @@ def report(found: Check, where: Path | None = None) -> str:
 def face(found: Check, row: int) -> str:
     """A face by its split, id and label."""
     label = found.pack.classes[found.labels[row]]
-    return f"{found.names[found.split[row]]} {shown(found.ids[row])} ({shown(label)})"
+    return f"{found.names[found.split[row]]} {printable(found.ids[row])} ({printable(label)})"
 
 
 def _named(found: Check, rows: Sequence[int] | np.ndarray, most: int) -> str:
@@ -138,7 +135,7 @@ def _votes(found: Check) -> list[str]:
     for number, name in enumerate(found.names):
         _row(table, name, [f"{n:,}" for n in np.bincount(band[found.split == number], minlength=len(BANDS))])
     lines = [_text(table), f"labels that others got more votes than: {overruled(found):,}", "most ambiguous faces:"]
-    return lines + [f"  {shown(name)}: {_named(found, found.most_ambiguous(label, FEW), FEW)}"
+    return lines + [f"  {printable(name)}: {_named(found, found.most_ambiguous(label, FEW), FEW)}"
                     for label, name in enumerate(found.pack.classes)]
 
 
@@ -157,7 +154,7 @@ def _table(first: str, title: str, columns: list[str]) -> Table:
 
 
 def _row(table: Table, name: str, cells: list[str]) -> None:
-    table.add_row(Text(shown(name)), *cells)
+    table.add_row(Text(printable(name)), *cells)
 
 
 def _text(table: Table) -> str:

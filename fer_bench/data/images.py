@@ -2,52 +2,50 @@
 
 Images of one size keep it; several sizes are resized (bilinear) to one. Grey stays grey when all are grey.
 Decoding runs in threads (Pillow lets go of the interpreter while it decodes) into one memory-mapped file,
-so that AffectNet does not have to fit into memory.
+so that AffectNet does not have to fit into memory, and a build that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from fer_bench.data.adapter import Found, Rows
+from fer_bench.data.adapter import Box, Found, Rows
 from fer_bench.data.archive import Source
+from fer_bench.data.decode import Header, Unusable, header, pixels
+from fer_bench.data.forms import Forms, first_names
 from fer_bench.data.pack import SPLITS
+from fer_bench.data.progress import Progress
+from fer_bench.data.selection import let_go
 from fer_bench.errors import UserError
 
-DEFAULT_SIZE = 112  # pixels a side, for images of several sizes
-GREY_MODES = {"1", "L", "LA"}
 BLOCK = 128  # images a task
+MARK_BYTES = 2**26  # of pixels that are written to disk together
 Say = Callable[[str], None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A file in a source and, where there is one, the face's box in it."""
 
     name: str
-    box: tuple[int, int, int, int] | None = None
-
-
-def first_names(names: Sequence[str]) -> str:
-    """The first five names, for an error."""
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    box: Box | None = None
 
 
 def load(found: Found, source: Source, size: int | None, say: Say, scratch: Path) -> dict[str, np.ndarray]:
-    """Pixels of every split, uint8 [N, H, W] or [N, H, W, 3]; decoded ones lie in the new file ``scratch``.
+    """Pixels of every split, uint8 [N, H, W] or [N, H, W, 3]; decoded ones lie in the file ``scratch``, beside which a
+    file says how far they are.
 
     UserError with count and first names when images are missing or do not decode.
     """
@@ -56,11 +54,12 @@ def load(found: Found, source: Source, size: int | None, say: Say, scratch: Path
     if all(isinstance(array, np.ndarray) for array in arrays.values()):
         return {name: resized(np.asarray(array), size) for name, array in arrays.items()}
     faces = list(chain.from_iterable(_faces(found.splits[name]) for name in used))
-    side, grey = _common_form(source, faces, size, say, found.notes)
-    pixels = _decode_all(source, faces, side, grey, say, scratch)
+    forms = _forms(source, faces, say)
+    found.notes.extend(forms.notes(size))
+    decoded = _decode_all(source, faces, forms.side(size), forms.grey, say, scratch)
     result, start = {}, 0
     for name in used:
-        result[name] = pixels[start : start + len(found.splits[name].ids)]
+        result[name] = decoded[start : start + len(found.splits[name].ids)]
         start += len(found.splits[name].ids)
     return result
 
@@ -78,97 +77,112 @@ def resized(images: np.ndarray, size: int | None) -> np.ndarray:
     return np.stack([np.asarray(image) for image in small])
 
 
-def _common_form(source: Source, faces: list[File], size: int | None, say: Say,
-                 notes: list[str]) -> tuple[tuple[int, int], bool]:
-    """((width, height) of the pack, all grey?) from the images' headers."""
+def _forms(source: Source, faces: list[File], say: Say) -> Forms:
+    """Sizes, colour and oddities of all images, from their headers."""
 
-    def probe(_: int, face: File) -> tuple[int, int, bool]:
-        with Image.open(io.BytesIO(source.read(face.name))) as image:
-            width, height = image.size
-            if face.box:
-                width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
-            return width, height, image.mode in GREY_MODES
+    def look(_: int, face: File) -> tuple[str, Header]:
+        return face.name, header(source.read(face.name), face.box)
 
-    forms = Counter(each_file(source, faces, probe, say, "looked at"))
-    sizes = {form[:2] for form in forms}
-    grey = all(form[2] for form in forms)
-    if size is not None:
-        return (size, size), grey
-    if len(sizes) == 1:
-        return sizes.pop(), grey
-    notes.append(f"images of {len(sizes)} sizes resized to {DEFAULT_SIZE}x{DEFAULT_SIZE} (bilinear)")
-    return (DEFAULT_SIZE, DEFAULT_SIZE), grey
+    forms, failed = Forms(), Failed()
+    for block in blocks(faces, look, failed, Meter(len(faces), "looked at", "images", say)):
+        for name, found in block:
+            forms.add(name, found)
+    failed.refuse(source, len(faces), "images")
+    return forms
 
 
 def _decode_all(source: Source, faces: list[File], side: tuple[int, int], grey: bool, say: Say,
                 scratch: Path) -> np.ndarray:
     shape = (len(faces), side[1], side[0]) if grey else (len(faces), side[1], side[0], 3)
-    pixels = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.uint8, shape=shape)
-    if hasattr(os, "posix_fallocate"):  # a full disk is an error now, and not a killed process later
-        with open(scratch, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, scratch.stat().st_size)
+    progress = Progress(scratch, shape, ((face.name, face.box) for face in faces))
+    array, row = progress.array, progress.rows
 
     def decode(row: int, face: File) -> None:
-        with Image.open(io.BytesIO(source.read(face.name))) as opened:
-            image = opened.convert("L" if grey else "RGB")
-        if face.box:
-            image = image.crop(_inside(face.box, image.size))
-        if image.size != side:
-            image = image.resize(side, Image.Resampling.BILINEAR)
-        pixels[row] = np.asarray(image)
+        array[row] = pixels(source.read(face.name), face.box, side, grey)
 
-    each_file(source, faces, decode, say, "decoded")
-    pixels.flush()
-    return pixels
-
-
-def _inside(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The part of a box that lies in the image; ValueError when none does."""
-    left, top, right, bottom = max(box[0], 0), max(box[1], 0), min(box[2], size[0]), min(box[3], size[1])
-    if right <= left or bottom <= top:
-        raise ValueError("the face's box lies outside the image")
-    return left, top, right, bottom
+    failed = Failed()
+    for _ in blocks(faces, decode, failed, Meter(len(faces), "decoded", "images", say, row), row):
+        row += BLOCK
+        if not failed and (row - progress.rows) * array[0].nbytes >= MARK_BYTES:
+            progress.mark(row)
+            let_go(array)
+    failed.refuse(source, len(faces), "images")
+    progress.mark(len(faces))
+    let_go(array)
+    return array
 
 
-def each_file(source: Source, faces: list[File], work: Callable[[int, File], T], say: Say, verb: str,
+class Failed:
+    """Files that gave no image, by what is wrong with them. True when there are any."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+        self.broken: list[str] = []
+        self.unusable: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.broken or self.unusable)
+
+    def refuse(self, source: Source, total: int, noun: str) -> None:
+        """UserError naming the files, if there are any."""
+        for names, what, mend in ((self.missing, "are listed but not there", "complete the download"),
+                                  (self.broken, "cannot be decoded", "unpack them again"),
+                                  (self.unusable, "cannot be used", "save them as 8-bit images of faces")):
+            if names:
+                raise UserError(f"{source.where()}: {len(names)} of {total} {noun} {what}: "
+                                f"{first_names(sorted(names))}; {mend} or delete their rows")
+
+
+def each_file(source: Source, files: Sequence[File], work: Callable[[int, File], T], say: Say, verb: str,
               noun: str = "images") -> list[T]:
     """[work(row, file) for every file], in threads; UserError naming the files that are missing or broken."""
-    results: list[T] = []
-    missing: list[str] = []
-    broken: list[str] = []
+    failed = Failed()
+    found = list(chain.from_iterable(blocks(files, work, failed, Meter(len(files), verb, noun, say))))
+    failed.refuse(source, len(files), noun)
+    return found
+
+
+def blocks(files: Sequence[File], work: Callable[[int, File], T], failed: Failed, meter: Meter,
+           first: int = 0) -> Iterator[list[T]]:
+    """Results of ``work``, in threads but in order, by blocks of files from row ``first`` on; only a few blocks are
+    held at a time. ``failed`` gets the files that are missing or broken, which are left out."""
 
     def block(start: int) -> list[T]:
         done: list[T] = []
-        for row in range(start, min(start + BLOCK, len(faces))):
+        for row in range(start, min(start + BLOCK, len(files))):
             try:
-                done.append(work(row, faces[row]))
+                done.append(work(row, files[row]))
             except (FileNotFoundError, KeyError):
-                missing.append(faces[row].name)
+                failed.missing.append(files[row].name)
             except UserError:
                 raise
+            except Unusable as error:
+                failed.unusable.append(f"{files[row].name} ({error})")
             except Exception:  # Pillow raises errors of a dozen kinds on a broken file
-                broken.append(faces[row].name)
+                failed.broken.append(files[row].name)
         return done
 
-    meter = Meter(len(faces), verb, noun, say)
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for done in pool.map(block, range(0, len(faces), BLOCK)):
-            results += done
-            meter.step(BLOCK)
-    for names, what, mend in ((missing, "are listed but not there", "complete the download"),
-                              (broken, "cannot be decoded", "unpack them again")):
-        if names:
-            raise UserError(f"{source.where()}: {len(names)} of {len(faces)} {noun} {what}: "
-                            f"{first_names(sorted(names))}; {mend} or delete their rows")
-    return results
+    threads = min(16, os.cpu_count() or 1)
+    starts = iter(range(first, len(files), BLOCK))
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[list[T]]] = deque()
+        try:
+            while True:
+                waiting.extend(pool.submit(block, start) for start in islice(starts, 2 * threads - len(waiting)))
+                if not waiting:
+                    break
+                yield waiting.popleft().result()
+                meter.step(BLOCK)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 class Meter:
-    """Says about once a second how far a long step is: count, rate, time left."""
+    """Says about once a second how far a long step is: count, rate, time left. done: what an earlier process did."""
 
-    def __init__(self, total: int, verb: str, noun: str, say: Say) -> None:
+    def __init__(self, total: int, verb: str, noun: str, say: Say, done: int = 0) -> None:
         self.total, self.verb, self.noun, self.say = total, verb, noun, say
-        self.done = 0
+        self.done = self.before = done
         self.start = self.last = time.monotonic()
 
     def step(self, count: int) -> None:
@@ -176,7 +190,7 @@ class Meter:
         now = time.monotonic()
         if now - self.last >= 1:
             self.last = now
-            rate = self.done / (now - self.start)
+            rate = (self.done - self.before) / (now - self.start)
             left = (self.total - self.done) / rate
             self.say(f"{self.verb} {self.done:,} of {self.total:,} {self.noun}, "
                      f"{rate:,.0f}/s, {left:.0f} s left")

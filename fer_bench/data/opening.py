@@ -17,7 +17,8 @@ from fer_bench.data.adapter import Found, Options
 from fer_bench.data.archive import Source
 from fer_bench.data.catalog import Dataset
 from fer_bench.data.drawn import synthetic
-from fer_bench.data.pack import Pack, Split, make_pack, write_pack
+from fer_bench.data.forms import first_names
+from fer_bench.data.pack import IMAGES, Pack, Split, make_pack, write_pack
 from fer_bench.errors import UserError
 from fer_bench.python_files import imported
 
@@ -65,12 +66,12 @@ def _build(dataset: Dataset, found: Found, source: Source, size: int | None, say
            scratch: Path) -> None:
     """Decode what an adapter found and write it as a pack."""
     _refuse_unusable(found, source)
-    pixels = images.load(found, source, size, say, scratch / "images.npy")
+    ready = scratch / IMAGES
+    pixels = images.load(found, source, size, say, ready)
     splits = {split: Split(pixels[split], np.asarray(rows.labels, np.int64), tuple(rows.ids), rows.votes,
                            rows.columns) for split, rows in found.splits.items()}
     pack = make_pack(dataset.name, found.classes or dataset.info.classes, splits)
     pack = replace(pack, notes=(*source.notes(), *found.notes, *official.check_counts(pack)))
-    ready = scratch / "images.npy"
     about: dict[str, Any] = {"dataset": dataset.asked, "size": size, "source": source.where()}
     write_pack(pack, folder, about, ready if ready.exists() else None)
 
@@ -81,10 +82,23 @@ def _refuse_unusable(found: Found, source: Source) -> None:
         if split not in found.splits or not len(found.splits[split].ids):
             raise UserError(f"{source.where()}: no {split} images found; a dataset needs some")
     for split, rows in found.splits.items():
+        odd = [one for one in rows.ids if not _is_text(one)]
+        if odd:
+            raise UserError(f"{source.where()}: {len(odd)} names in {split} are not UTF-8: "
+                            f"{first_names([ascii(one) for one in odd])}; rename these files")
         twice = [one for one, count in Counter(rows.ids).items() if count > 1]
         if twice:
             raise UserError(f"{source.where()}: {len(twice)} duplicated ids in {split}: "
-                            f"{images.first_names(twice)}; list each image once")
+                            f"{first_names(twice)}; list each image once")
+
+
+def _is_text(name: str) -> bool:
+    """Can a name be stored? One that the file system holds in another encoding cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _synthetic(dataset: Dataset, size: int | None) -> Pack:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_bench.data.selection import Images, select
+from fer_bench.data.selection import Images, let_go, select
 
 SPLITS = ("train", "valid", "test")
+IMAGES, SAMPLES, ABOUT = "images.npy", "samples.npz", "pack.json"
+CHUNK_BYTES = 2**24  # of pixels that are looked at together
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,17 @@ def fingerprint(classes: tuple[str, ...], splits: dict[str, Split]) -> str:
             digest.update(np.ascontiguousarray(split.votes, "<f4").tobytes())
         for column in sorted(split.columns):
             digest.update(column.encode() + np.ascontiguousarray(split.columns[column], "<i8").tobytes())
-        for start in range(0, len(split), 4096):
-            digest.update(np.ascontiguousarray(split.images[start : start + 4096]).tobytes())
+        for some in _chunks(split.images):
+            digest.update(some.data)
     return digest.hexdigest()
+
+
+def _chunks(images: Images) -> Iterator[np.ndarray]:
+    """The images in order, a few MB at a time, so that memory does not fill with a file that is mapped into it."""
+    count = max(1, CHUNK_BYTES // max(1, math.prod(images.shape[1:])))
+    for start in range(0, len(images), count):
+        yield np.ascontiguousarray(images[start : start + count], np.uint8)
+        let_go(images)
 
 
 def write_pack(pack: Pack, folder: Path, about: dict[str, Any], images: Path | None = None) -> None:
@@ -119,9 +132,9 @@ def write_pack(pack: Pack, folder: Path, about: dict[str, Any], images: Path | N
 def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path | None) -> None:
     used = [name for name in SPLITS if name in pack.splits]
     if ready is not None:
-        shutil.move(ready, temporary / "images.npy")
+        shutil.move(ready, temporary / IMAGES)
     else:
-        _write_images([pack.splits[name].images for name in used], temporary / "images.npy")
+        _write_images([pack.splits[name].images for name in used], temporary / IMAGES)
     arrays: dict[str, np.ndarray] = {}
     for name in used:
         split = pack.splits[name]
@@ -130,32 +143,31 @@ def _write_files(pack: Pack, temporary: Path, about: dict[str, Any], ready: Path
         if split.votes is not None:
             arrays[f"{name}/votes"] = split.votes.astype(np.float32)
         arrays.update({f"{name}/column/{c}": v.astype(np.int64) for c, v in split.columns.items()})
-    np.savez(temporary / "samples.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(temporary / SAMPLES, **arrays)  # type: ignore[arg-type]
     meta = {"name": pack.name, "classes": pack.classes, "fingerprint": pack.fingerprint, "notes": pack.notes,
             "counts": {name: len(pack.splits[name]) for name in used}, **about}
-    (temporary / "pack.json").write_text(json.dumps(meta, indent=1))
+    (temporary / ABOUT).write_text(json.dumps(meta, indent=1))
 
 
 def _write_images(parts: list[Images], file: Path) -> None:
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
     with open(file, "wb") as out:
         np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for part in parts:
-            for start in range(0, len(part), 4096):
-                out.write(np.ascontiguousarray(part[start : start + 4096], np.uint8).tobytes())
+        for some in chain.from_iterable(_chunks(part) for part in parts):
+            out.write(some.data)
 
 
 def open_pack(folder: Path) -> Pack:
     """Open a pack written by ``write_pack``. Pixels stay on disk until they are used."""
-    meta = json.loads((folder / "pack.json").read_text())
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    meta = json.loads((folder / ABOUT).read_text())
+    images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
     splits: dict[str, Split] = {}
     start = 0
-    with np.load(folder / "samples.npz", allow_pickle=False) as arrays:
+    with np.load(folder / SAMPLES, allow_pickle=False) as arrays:
         for name, count in meta["counts"].items():
             prefix = f"{name}/column/"
             columns = {k.removeprefix(prefix): arrays[k] for k in arrays.files if k.startswith(prefix)}
-            ids = tuple(i.decode() for i in arrays[f"{name}/ids"].tolist())
+            ids = tuple(map(bytes.decode, arrays[f"{name}/ids"].tolist()))
             votes = arrays[f"{name}/votes"] if f"{name}/votes" in arrays.files else None
             splits[name] = Split(images[start : start + count], arrays[f"{name}/labels"], ids, votes, columns)
             start += count

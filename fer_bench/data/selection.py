@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,3 +48,10 @@ def select(images: Images, rows: np.ndarray) -> Selection:
     if isinstance(images, Selection):
         return Selection(images.stored, images.rows[rows])
     return Selection(images, rows)
+
+
+def let_go(images: Images) -> None:
+    """Give back the memory that holds parts of a memory-mapped array; its file keeps them, also what was written."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)

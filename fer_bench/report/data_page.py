@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fer_bench.data.agreement import BANDS, bands
 from fer_bench.data.catalog import ADAPTERS, DatasetInfo
 from fer_bench.data.check import Check
-from fer_bench.data.check_text import headline, overruled, shown, where
+from fer_bench.data.check_text import headline, overruled, where
 from fer_bench.data.looks import spread
+from fer_bench.errors import printable
 from fer_bench.report.pictures import Pictures
 
 MOST_GROUPS = 1000  # groups of copies that are listed
@@ -35,7 +36,7 @@ def page(found: Check, faces: bool) -> str:
     pictures = Pictures(found, faces)
     copies, classes = _copies(found, pictures), _sheets(found, pictures)
     return ENVIRONMENT.get_template("data.html").render(
-        name=shown(found.pack.name), headline=headline(found), facts=_facts(found), notes=_notes(found),
+        name=printable(found.pack.name), headline=headline(found), facts=_facts(found), notes=_notes(found),
         counts=_counts(found), copies=copies, looks=_looks(found), votes=_votes(found), classes=classes, faces=faces,
         undrawn=pictures.undrawn, percent=lambda part, whole: round(100 * part / whole, 2) if whole else 0)
 
@@ -53,17 +54,17 @@ def _facts(found: Check) -> list[tuple[str, str]]:
 
 def _notes(found: Check) -> list[str]:
     plain = np.flatnonzero(found.looks.plain)
-    notes = [f"no face in {split} of: {', '.join(map(shown, classes))}" for split, classes in found.absent.items()]
+    notes = [f"no face in {split} of: {', '.join(map(printable, classes))}" for split, classes in found.absent.items()]
     if len(plain):
         notes.append(f"{len(plain):,} faces of one colour: {_listed(found, plain)}")
     if not found.official:
         notes.append("no official counts per class are known for this dataset")
-    return [*notes, *map(shown, found.pack.notes)]
+    return [*notes, *map(printable, found.pack.notes)]
 
 
 def _named(found: Check, rows: Iterable[int]) -> list[tuple[str, str, str]]:
     """(split, id, class) of faces."""
-    return [(found.names[found.split[row]], shown(found.ids[row]), shown(found.pack.classes[found.labels[row]]))
+    return [(found.names[found.split[row]], printable(found.ids[row]), printable(found.pack.classes[found.labels[row]]))
             for row in rows]
 
 
@@ -78,7 +79,7 @@ def _counts(found: Check) -> dict[str, Any]:
     for i, name in enumerate(found.pack.classes):
         cells = [(counts[i], found.official[split][i] if split in found.official else None)
                  for split, counts in found.counts.items()]
-        rows.append((shown(name), cells))
+        rows.append((printable(name), cells))
     totals = [(sum(counts), sum(found.official[split]) if split in found.official else None)
               for split, counts in found.counts.items()]
     return {"splits": found.names, "rows": rows, "totals": totals,
@@ -109,7 +110,7 @@ def _looks(found: Check) -> list[dict[str, Any]]:
     """Brightness and contrast, each by class and with its outliers."""
     measures = []
     for name, values, top in (("Brightness", found.looks.brightness, 255), ("Contrast", found.looks.contrast, 128)):
-        rows = [(shown(label), spread(values[found.labels == c]).percentiles)
+        rows = [(printable(label), spread(values[found.labels == c]).percentiles)
                 for c, label in enumerate(found.pack.classes)]
         far = found.outliers(values)
         measures.append({"name": name, "top": top, "rows": rows, "outliers": len(far), "listed": _listed(found, far)})
@@ -120,7 +121,7 @@ def _votes(found: Check) -> dict[str, Any] | None:
     if found.votes is None:
         return None
     band = bands(found.votes)
-    rows = [(shown(name), np.bincount(band[found.labels == c], minlength=len(BANDS)).tolist())
+    rows = [(printable(name), np.bincount(band[found.labels == c], minlength=len(BANDS)).tolist())
             for c, name in enumerate(found.pack.classes)]
     rows += [(f"all of {name}", np.bincount(band[found.split == i], minlength=len(BANDS)).tolist())
              for i, name in enumerate(found.names)]
@@ -135,7 +136,7 @@ def _sheets(found: Check, pictures: Pictures) -> list[dict[str, Any]]:
         rows = np.setdiff1d(np.flatnonzero(found.labels == label), ambiguous)
         count = min(SHEET - len(ambiguous), len(rows))
         even = rows[np.linspace(0, len(rows) - 1, count).round().astype(int)] if count else rows
-        sheets.append({"name": shown(name), "count": int((found.labels == label).sum()),
+        sheets.append({"name": printable(name), "count": int((found.labels == label).sum()),
                        "ambiguous": _named(found, ambiguous.tolist()),
                        "sheets": [("the most ambiguous votes", pictures.of(ambiguous)),
                                   ("spread evenly over the class", pictures.of(even))]})

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fer_bench.data.check import Check
-from fer_bench.data.check_text import shown
+from fer_bench.errors import printable
 
 SIDE = 96  # pixels; larger faces are made smaller
 MOST_CHARACTERS = 10_000_000  # of all pictures of a page
@@ -40,8 +40,8 @@ class Pictures:
         found, pictures = self.found, []
         for row in rows.tolist():
             split, label = found.names[found.split[row]], found.pack.classes[found.labels[row]]
-            caption = f"{split}, {shown(label)}" if with_label else split
-            pictures.append(Picture(self._uri(found.pixels(row)), shown(found.ids[row]), caption))
+            caption = f"{split}, {printable(label)}" if with_label else split
+            pictures.append(Picture(self._uri(found.pixels(row)), printable(found.ids[row]), caption))
         return pictures
 
     def _uri(self, pixels: np.ndarray) -> str:
