@@ -60,7 +60,8 @@ class Options:
 
 def dataset(name: str, *, title: str, classes: Sequence[str] = (), source: str = "yours",
             layouts: Mapping[str, Sequence[str]], watch: Sequence[str] = (),
-            options: Mapping[str, Sequence[str]] | None = None, version: int = 1) -> Callable[[Any], Any]:
+            options: Mapping[str, Sequence[str]] | None = None, test_set: bool = True,
+            version: int = 1) -> Callable[[Any], Any]:
     """Declare a dataset above its ``read(root: Source, options: Options) -> Found``. All arguments are literals, read
     without running the file.
 
@@ -68,7 +69,8 @@ def dataset(name: str, *, title: str, classes: Sequence[str] = (), source: str =
     it. source: where to get it. layouts: by title, the names that must all be there ("a|b": one of them; "{file}": the
     file that PATH names); the first that fits is taken, at the root or up to two folders deeper. watch: names besides
     those whose change makes the pack anew; folders are watched with their sub-folders. options: by name, the values of
-    --data-option NAME=VALUE, the default first; any text where that is empty. version: raised when it reads otherwise.
+    --data-option NAME=VALUE, the default first; any text where that is empty. test_set: False where ``read`` gives
+    training faces alone. version: raised when it reads otherwise.
     """
     def declared(function: Any) -> Any:
         return function

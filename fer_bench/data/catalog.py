@@ -29,6 +29,7 @@ class DatasetInfo:
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     watch: tuple[str, ...] = ()
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    test_set: bool = True
     version: int | str = 1
     file: Path | None = None  # None: built in
     function: str = ""

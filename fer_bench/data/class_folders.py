@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from fer_bench.data.adapter import Found, Rows, Source
-from fer_bench.data.expressions import EXPRESSIONS, expression, same_class
+from fer_bench.data.expressions import EXPRESSIONS, expression_of_label, same_class
 from fer_bench.errors import UserError
 
 VALID = ("valid", "val", "validation")
@@ -63,10 +63,10 @@ def class_names(labels: Iterable[str], option: str, place: str) -> tuple[tuple[s
     if bad := [label for label in known if not label.isprintable()]:
         raise UserError(f"{place}: label {bad[0]!r} has control characters; mend it")
     if option == BY_EXPRESSION:
-        if strange := [label for label in known if expression(label) is None]:
+        if strange := [label for label in known if expression_of_label(label) is None]:
             raise UserError(f"{place}: label '{strange[0]}' is no expression known; expected {', '.join(EXPRESSIONS)} "
                             "or a usual spelling; rename it, or leave --data-option classes=expressions out")
-        meant = {label: str(expression(label)) for label in known}
+        meant = {label: str(expression_of_label(label)) for label in known}
         names = tuple(name for name in EXPRESSIONS if name in meant.values())
     else:
         refuse_spellings(known, place)
@@ -84,6 +84,6 @@ def refuse_spellings(labels: list[str], place: str) -> None:
     for label in labels:
         groups[same_class(label)].append(label)
     if twice := [" and ".join(f"'{one}'" for one in group) for group in groups.values() if len(group) > 1]:
-        mend = "add --data-option classes=expressions, or write" if all(map(expression, labels)) else "write"
+        mend = "add --data-option classes=expressions, or write" if all(map(expression_of_label, labels)) else "write"
         raise UserError(f"{place}: {'; '.join(twice)} look like one class each, found as several; {mend} them "
                         "alike")

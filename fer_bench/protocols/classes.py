@@ -7,28 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer_bench.data.expressions import expression
 from fer_bench.data.pack import Pack, take
 from fer_bench.errors import UserError, near
 from fer_bench.protocols.protocol import Protocol
-
-# The suite's word for an expression, and how other datasets spell it; upper and lower case count as equal.
-SPELLINGS = {
-    "surprise": ("surprised",),
-    "fear": ("fearful", "afraid", "scared"),
-    "disgust": ("disgusted",),
-    "happiness": ("happy", "joy", "joyful"),
-    "sadness": ("sad",),
-    "anger": ("angry",),
-    "neutral": ("neutrality",),
-    "contempt": ("contemptuous",),
-}
-EXPRESSION = {spelling: name for name, spellings in SPELLINGS.items() for spelling in (name, *spellings)}
-
-
-def expression(name: str) -> str:
-    """The suite's word for a class; a class that is none of the expressions is its own, in lower case."""
-    word = name.strip().lower()
-    return EXPRESSION.get(word, word)
 
 
 def class_index(pack: Pack, name: str) -> int:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_bench.data.adapters import fer2013, ferplus
+from fer_bench.data.adapters import ferplus
 from fer_bench.data.catalog import ask, datasets
 from fer_bench.data.opening import open_dataset
 from fer_bench.data.pack import Pack
 
 RAF = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_fer2013_csv_and_folders(tmp_path: Path, read) -> None:
     assert pack.classes == ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     assert pack.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 6]
     assert pack.train.ids[-1] == "row00009" and "3 rows without a label left out" in pack.notes
-    folders = read("fer2013", fake.class_folders(tmp_path / "folders", fer2013.FOLDERS, mode="L"))
+    folders = read("fer2013", fake.class_folders(tmp_path / "folders", FER2013, mode="L"))
     assert folders.classes == pack.classes
     assert folders.train.labels[folders.train.ids.index("train/neutral/0.png")] == 6
     assert folders.channels == 1

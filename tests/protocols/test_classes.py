@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from fer_bench.data.catalog import datasets
+from fer_bench.data.expressions import EXPRESSION, SPELLINGS
 from fer_bench.data.pack import Split, make_pack
 from fer_bench.errors import UserError
-from fer_bench.protocols.classes import EXPRESSION, SPELLINGS, class_index, keep_classes
+from fer_bench.protocols.classes import class_index, keep_classes
 from fer_bench.protocols.prepare import prepare
 from fer_bench.protocols.protocol import Protocol, load_protocol
 
@@ -30,7 +31,7 @@ def refusal(act, *arguments) -> str:
 
 
 def test_the_catalog_s_own_names_are_the_words_of_the_table():
-    named = {name for entry in datasets().values() for name in entry.classes}
+    named = {name for entry in datasets().values() if entry.name != "rafdb-compound" for name in entry.classes}
     assert named == set(SPELLINGS) and len(EXPRESSION) == sum(1 + len(others) for others in SPELLINGS.values())
 
 

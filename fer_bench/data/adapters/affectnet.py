@@ -11,21 +11,25 @@ import io
 import numpy as np
 
 from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
-from fer_bench.data.class_folders import VALID, read_class_folders
+from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.images import File, Say, each_file
 from fer_bench.data.lists import label_number, read_table
+from fer_bench.data.named_folders import test_or_valid
 from fer_bench.errors import UserError
 
+CONTEMPT = 7
 IMAGES = "Manually_Annotated_Images"
 TABLES = {"train": "training.csv", "test": "validation.csv"}
 LISTS = "Manually_Annotated_file_lists"  # some copies keep the two tables there
 COLUMNS = ("subDirectory_filePath", "expression", "face_x", "face_y", "face_width", "face_height")
-
-
 LAYOUTS = {
     "tables": ["Manually_Annotated_Images", "training.csv|Manually_Annotated_file_lists/training.csv",
                "validation.csv|Manually_Annotated_file_lists/validation.csv"],
     "arrays": ["train_set/images", "train_set/annotations", "val_set/images", "val_set/annotations"],
+    "annotation lists": [
+        "train_set/images", "train_set/train_annotations_8class.txt|train_set/train_annotations_7class.txt",
+        "valid_set/images", "valid_set/valid_annotations_8class.txt|valid_set/valid_annotations_7class.txt"],
+    "aligned tables": ["align_crop_train.csv", "align_crop_test.csv"],
     "class folders": ["train/0", "val/0|valid/0|validation/0|test/0"],
 }
 WATCH = ["train", "test", "val", "valid", "validation"]
@@ -38,9 +42,21 @@ WATCH = ["train", "test", "val", "valid", "validation"]
 def read(root: Source, options: Options) -> Found:
     """Faces of the first seven or of all eight expressions."""
     classes = len(options.classes)
-    if options.layout == "tables":
-        return read_tables(root, classes)
-    return read_arrays(root, classes, options.say) if options.layout == "arrays" else read_folders(root, classes)
+    if options.layout == "arrays":
+        found = read_arrays(root, classes, options.say)
+    else:
+        reader = {"tables": read_tables, "annotation lists": read_lists, "aligned tables": read_aligned,
+                  "class folders": read_folders}[options.layout]
+        found = reader(root, classes)
+    for split, rows in found.splits.items():
+        if classes == 8 and split != "valid" and CONTEMPT not in rows.labels:
+            raise no_contempt(root, split)
+    return found
+
+
+def no_contempt(source: Source, split: str) -> UserError:
+    return UserError(f"{source.where()}: {split} holds no face of contempt, the eighth class; ask for --dataset "
+                     "affectnet7, or complete the download")
 
 
 def read_tables(source: Source, classes: int) -> Found:
@@ -99,12 +115,68 @@ def _expression(source: Source, name: str) -> int:
     return label_number(str(value.item()), source.where(name), 0, 10)
 
 
+def read_lists(source: Source, classes: int) -> Found:
+    """Lines "<id>.jpg 3" of POSTER, made from the arrays of the new release: images/<id>.jpg beside them."""
+    found = Found({})
+    for split, folder in (("train", "train"), ("test", "valid")):
+        files = [f"{folder}_set/{folder}_annotations_{count}class.txt" for count in (classes, 15 - classes)]
+        file = next(name for name in files if source.exists(name))
+        rows, left_out = Rows([], [], []), 0
+        for line, words in enumerate((row.split() for row in source.text(file).splitlines()), 1):
+            place = f"{source.where(file)}:{line}"
+            if words and len(words) != 2:
+                raise UserError(f"{place}: '{' '.join(words)[:60]}', expected a name and a label; mend that line")
+            if words:
+                left_out += not _put(rows, words[0], words[1], f"{folder}_set/images/{words[0]}", classes, place)
+        found.splits[split] = rows
+        _note(found, split, left_out)
+    return found
+
+
+def read_aligned(source: Source, classes: int) -> Found:
+    """Tables of NLA with the columns path and expression. Paths that begin elsewhere (they are as on the machine that
+    made them) are cut from the left until the first one leads to an image; ids are what is left of them."""
+    found = Found({})
+    for split in ("train", "test"):
+        file = f"align_crop_{split}.csv"
+        table = list(read_table(source, file, ("path", "expression")))
+        rows, left_out = Rows([], [], []), 0
+        cut = _foreign_parts(source, table[0][1][0] if table else "")
+        for line, (path, expression) in table:
+            image = "/".join(_parts(path)[cut:])
+            left_out += not _put(rows, image, expression, image, classes, f"{source.where(file)}:{line}")
+        found.splits[split] = rows
+        _note(found, split, left_out)
+    return found
+
+
+def _foreign_parts(source: Source, path: str) -> int:
+    """How many folders at the left of a path are not of this source; 0 where no cut leads to a file."""
+    parts = _parts(path)
+    return next((cut for cut in range(len(parts)) if source.exists("/".join(parts[cut:]))), 0)
+
+
+def _parts(path: str) -> list[str]:
+    """The names in a path, without those that lead out of a folder."""
+    return [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+
+
+def _put(rows: Rows, name: str, expression: str, image: str, classes: int, place: str) -> bool:
+    """Add a face if it is of one of the classes, and say so."""
+    label = label_number(expression, place, 0, 10)
+    if label < classes:
+        rows.ids.append(name)
+        rows.labels.append(label)  # type: ignore[union-attr]
+        rows.images.append(image)  # type: ignore[union-attr]
+    return label < classes
+
+
 def read_folders(source: Source, classes: int) -> Found:
     """Folders train/0..7 and test, val or valid; with a test folder besides, val is the validation split."""
-    valid = next((folder for folder in VALID if source.exists(folder)), None)
-    folders = {"train": "train", "test": "test" if source.exists("test") else str(valid)}
-    if valid and source.exists("test"):
-        folders["valid"] = valid
+    folders = test_or_valid(source)
+    for split, folder in folders.items():
+        if classes == 8 and split != "valid" and not source.files(f"{folder}/{CONTEMPT}"):
+            raise no_contempt(source, split)
     label_of = {str(label): label for label in range(classes)}
     found = read_class_folders(source, folders, label_of, tuple(str(label) for label in range(classes, 11)))
     for split, folder in folders.items():

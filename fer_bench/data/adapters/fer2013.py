@@ -8,24 +8,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
-from fer_bench.data.class_folders import read_class_folders, split_folders
+from fer_bench.data.class_folders import split_folders
 from fer_bench.data.lists import label_number, read_table
+from fer_bench.data.named_folders import read_named_folders
 from fer_bench.errors import UserError
 
-FOLDERS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLIT_OF = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 SIDE = 48
 
 
 @dataset("fer2013", title="FER2013, original labels", source="Kaggle's FER challenge",
          classes=["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"],
-         layouts={"csv": ["fer2013.csv"], "folders": ["train/angry", "test/angry"]},
+         layouts={"csv": ["fer2013.csv"], "folders": ["train/angry|train/anger", "test/angry|test/anger"]},
          watch=["train", "test", "valid", "val", "validation"])
 def read(root: Source, options: Options) -> Found:
     """The one CSV, or class folders."""
     if options.layout == "csv":
         return read_csv(root)
-    return read_class_folders(root, split_folders(root), {folder: label for label, folder in enumerate(FOLDERS)})
+    return read_named_folders(root, split_folders(root), options.classes)
 
 
 def read_csv(source: Source) -> Found:

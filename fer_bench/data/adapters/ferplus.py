@@ -1,8 +1,9 @@
-"""FERPlus: the faces of FER2013 with ten FER+ votes each.
+"""FERPlus: the faces of FER2013 with ten FER+ votes each; which of them makes the label is the option ``labels``.
 
-Labels follow the official majority rule (src/ferplus.py, mode "majority", of the FERPlus repository): single votes are
-set to zero, and the winner of all ten columns must have more than half of what is left and be one of the kept emotions.
-For 7 classes contempt still votes but cannot win.
+majority is the official rule (src/ferplus.py, mode "majority", of the FERPlus repository): single votes are set to
+zero, and the winner of all ten columns must have more than half of what is left and be one of the kept emotions. For 7
+classes contempt still votes but cannot win. argmax10 and argmax8: the first of the largest of the ten columns or of
+the eight emotions, "-noties" where no other is as large. nla: of the kept emotions, for every row.
 """
 
 from __future__ import annotations
@@ -16,26 +17,37 @@ import numpy as np
 
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
 from fer_bench.data.adapters.fer2013 import SIDE, face_rows, pixel_row, split_of
+from fer_bench.data.expressions import expression
 from fer_bench.data.lists import read_table
+from fer_bench.data.named_folders import read_named_folders, test_or_valid
 from fer_bench.errors import UserError
 
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 FER2013_TO_FERPLUS = np.array([4, 5, 6, 1, 3, 2, 0])
 FOLDER_OF = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 LAYOUTS = {"csv": ["fer2013.csv", "fer2013new.csv"],
-           "folders": ["FER2013Train", "FER2013Valid", "FER2013Test", "fer2013new.csv|FER2013Train/label.csv"]}
-WATCH = ["FER2013Train/label.csv", "FER2013Valid/label.csv", "FER2013Test/label.csv"]
+           "folders": ["FER2013Train", "FER2013Valid", "FER2013Test", "fer2013new.csv|FER2013Train/label.csv"],
+           "class folders": ["train/neutral", "test/neutral"]}
+WATCH = ["FER2013Train/label.csv", "FER2013Valid/label.csv", "FER2013Test/label.csv", "train", "test", "valid", "val",
+         "validation"]
+OPTIONS = {"labels": ["majority", "argmax10", "argmax10-noties", "argmax8", "argmax8-noties", "nla"]}
 SOURCE = "fer2013.csv from Kaggle's FER challenge, fer2013new.csv from github.com/microsoft/FERPlus"
 
 
-@dataset("ferplus7", title="FERPlus, majority vote, without contempt", source=SOURCE, layouts=LAYOUTS, watch=WATCH,
+@dataset("ferplus7", title="FERPlus without contempt", source=SOURCE, layouts=LAYOUTS, watch=WATCH, options=OPTIONS,
          classes=["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"])
-@dataset("ferplus8", title="FERPlus, majority vote", source=SOURCE, layouts=LAYOUTS, watch=WATCH,
+@dataset("ferplus8", title="FERPlus", source=SOURCE, layouts=LAYOUTS, watch=WATCH, options=OPTIONS,
          classes=["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"])
 def read(root: Source, options: Options) -> Found:
-    """The two CSVs, or the folders of generate_training_data.py."""
+    """The two CSVs, the folders of generate_training_data.py, or a folder per class."""
+    classes, rule = len(options.classes), options["labels"]
+    if rule == "nla" and classes == 8:
+        raise UserError("--data-option labels=nla: its 28,709 training faces are of 7 classes; ask for --dataset "
+                        "ferplus7")
+    if options.layout == "class folders":
+        return read_class_folders(root, options)
     reader = read_csv if options.layout == "csv" else read_folders
-    return reader(root, len(options.classes))
+    return reader(root, classes, rule)
 
 
 @dataclass
@@ -60,9 +72,22 @@ def majority(votes: np.ndarray, num_classes: int) -> np.ndarray:
     return np.where(clear & (winner < num_classes), winner, -1)
 
 
-def read_csv(source: Source, classes: int) -> Found:
+def labels_by(rule: str, votes: np.ndarray, num_classes: int) -> np.ndarray:
+    """Labels int64 [N] by one of the options ``labels`` from votes int [N, 10] in file order; -1: no label."""
+    if rule == "majority":
+        return majority(votes, num_classes)
+    if rule == "nla":
+        return np.asarray(votes[:, :num_classes].argmax(1))
+    considered = votes[:, : 10 if "10" in rule else 8]
+    most = considered.max(1, keepdims=True)
+    winner = considered.argmax(1)
+    clear = (most[:, 0] > 0) & ("noties" not in rule or (considered == most).sum(1) == 1)
+    return np.where(clear & (winner < num_classes), winner, -1)
+
+
+def read_csv(source: Source, classes: int, rule: str) -> Found:
     table = votes_table(source)
-    labels = majority(table.votes, classes)
+    labels = labels_by(rule, table.votes, classes)
     images = np.zeros((int((labels >= 0).sum()), SIDE, SIDE), np.uint8)
     original = np.full(len(labels), -1)
     done = count = 0
@@ -78,25 +103,38 @@ def read_csv(source: Source, classes: int) -> Found:
     if count != len(labels):
         raise UserError(f"{source.where('fer2013.csv')}: {count} rows, fer2013new.csv has {len(labels)}; "
                         "the two files must match row by row, get both anew")
-    return found_rows(table, labels, classes, images, original)
+    return found_rows(table, labels, rule, classes, images, original)
 
 
-def read_folders(source: Source, classes: int) -> Found:
+def read_folders(source: Source, classes: int, rule: str) -> Found:
     """Images of generate_training_data.py, votes of fer2013new.csv or of each folder's label.csv."""
     table = votes_table(source) if source.exists("fer2013new.csv") else label_files(source)
-    labels = majority(table.votes, classes)
+    labels = np.where(np.array(table.names) == "", -1, labels_by(rule, table.votes, classes))  # no name, no image
     files = [f"{FOLDER_OF[split]}/{image}" for split, image in zip(table.splits, table.names, strict=True)]
-    return found_rows(table, labels, classes, np.array(files)[labels >= 0], None)
+    return found_rows(table, labels, rule, classes, np.array(files)[labels >= 0], None)
 
 
-def found_rows(table: Table, labels: np.ndarray, classes: int, images: np.ndarray,
-           original: np.ndarray | None) -> Found:
+def read_class_folders(source: Source, options: Options) -> Found:
+    """Folders named by expression, of train, test and perhaps a validation one; there are no votes."""
+    if options["labels"] != "majority":
+        raise UserError(f"{source.where()}: class folders hold no votes to make labels of; leave --data-option "
+                        "labels out, or give the two CSVs")
+    if "contempt" in options.classes and not any(expression(name) == "contempt" for name in source.folders("train")):
+        raise UserError(f"{source.where('train')}: no folder of contempt; ask for --dataset ferplus7")
+    found = read_named_folders(source, test_or_valid(source), options.classes, ("contempt",))
+    for rows in found.splits.values():
+        names = [name.rpartition("/")[2] for name in rows.ids]
+        rows.ids = names if len(set(names)) == len(names) else rows.ids
+    return found
+
+
+def found_rows(table: Table, labels: np.ndarray, rule: str, classes: int, images: np.ndarray,
+               original: np.ndarray | None) -> Found:
     """Kept rows by split. images: pixels, or names, of the kept rows only."""
     kept = labels >= 0
     split_of, ids = np.array(table.splits)[kept], np.array(table.ids())[kept]
     votes, labels = table.votes[kept, :classes].astype(np.float32), labels[kept]
-    left_out = len(kept) - int(kept.sum())
-    result = Found({}, [f"{left_out} of {len(kept)} faces left out: no majority (official rule)"])
+    result = Found({}, [said(rule, table.votes, kept, classes)])
     for split in FOLDER_OF:
         rows = split_of == split
         part = images[rows]
@@ -108,6 +146,16 @@ def found_rows(table: Table, labels: np.ndarray, classes: int, images: np.ndarra
     if images.dtype == np.uint8 and (empty := int((images.reshape(len(images), -1).max(1) == 0).sum())):
         result.notes.append(f"{empty} kept faces are all black; the official counts include them")
     return result
+
+
+def said(rule: str, votes: np.ndarray, kept: np.ndarray, classes: int) -> str:
+    """What the user should know of a rule. kept: bool [N]."""
+    if rule == "nla":
+        bare = int((votes[kept, :classes].sum(1) == 0).sum())
+        return (f"labels=nla: all {int(kept.sum())} faces, {bare} of them without a vote for any of the {classes} "
+                "classes (they are neutral); the paper states the counts, not the rule")
+    why = "no majority (official rule)" if rule == "majority" else f"labels={rule} gives none of the classes"
+    return f"{len(kept) - int(kept.sum())} of {len(kept)} faces left out: {why}"
 
 
 def votes_table(source: Source) -> Table:
