@@ -6,6 +6,7 @@ files inside the root are opened, and what is unpacked is bounded before it is.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import stat
@@ -114,7 +115,7 @@ class Source:
 
     def _is_there(self, name: str) -> bool:
         if self._zip is None:
-            return (self.root / self.base / name).exists()
+            return os.path.exists(os.path.join(self.root, self.base, name))  # False for a link that leads in a circle
         parent, _, last = f"{self.base}{name}".rpartition("/")
         return last in self._children.get(parent, {})
 
@@ -146,8 +147,9 @@ class Source:
         if self._zip is not None:
             return list(self._children.get(f"{self.base}{folder}".strip("/"), {}).items())
         path = self.root / self.base / folder
-        entries = os.scandir(path) if path.is_dir() else ()
-        return [(entry.name, entry.is_dir()) for entry in entries if entry.is_dir() or entry.is_file()]
+        with os.scandir(path) if os.path.isdir(path) else contextlib.nullcontext(()) as entries:
+            kinds = [(entry.name, _is_folder(entry)) for entry in entries]
+        return [(name, is_folder) for name, is_folder in kinds if is_folder is not None]
 
     def _plain(self, folder: str, name: str) -> str:
         """The name; UserError for one that no list could hold: bytes that are not UTF-8, control characters."""
@@ -173,8 +175,15 @@ class Source:
 
     def _refuse_large(self, name: str, size: int, most: int) -> None:
         if size > most:
-            raise UserError(f"{self.where(name)}: {size / 2**20:,.0f} MiB, expected {most / 2**20:,.0f} at most; get a "
-                            "clean copy")
+            raise UserError(f"{self.where(name)}: {size:,} bytes, expected {most:,} at most; get a clean copy")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool | None:
+    """Whether it is a folder; None for what is neither that nor a regular file, nor a link to one."""
+    try:
+        return True if entry.is_dir() else False if entry.is_file() else None
+    except OSError:  # a link that leads in a circle
+        return None
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:

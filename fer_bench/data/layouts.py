@@ -11,6 +11,7 @@ from fer_bench.data.catalog import Dataset
 from fer_bench.errors import UserError
 
 DEEPEST = 2  # folders below the root that are looked into
+PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z")
 Located = tuple[Source, str]
 
 
@@ -28,13 +29,35 @@ def locate(source: Source, dataset: Dataset) -> Located:
     layouts = _layouts(dataset)
     for base in _below(source, 0 if dataset.file else DEEPEST):
         for title, needs in layouts.items():
-            if all(any(base.exists(name) for name in need.split("|")) for need in needs):
+            if all(_there(base, need) for need in needs):
                 return base, title
+    if near := _nearest(source, layouts):
+        raise UserError(f"{source.root}: no whole {dataset.info.name} layout here: {near}")
     wanted = "; or ".join(" + ".join(need.replace("|", " or ") for need in needs) for needs in layouts.values())
     names = source.names("")
     found = (", ".join(names[:6]) + (", …" if len(names) > 6 else "")) or "nothing"
     raise UserError(f"{source.root}: no {dataset.info.name} layout here: looked for {wanted}; found {found}; "
                     "give --data-root the folder (or .zip) that holds one of them (docs/datasets.md)")
+
+
+def _there(base: Source, need: str) -> str:
+    """Which of the names "a|b" is there; empty if none."""
+    return next((name for name in need.split("|") if base.exists(name)), "")
+
+
+def _nearest(source: Source, layouts: dict[str, tuple[str, ...]]) -> str:
+    """What the layout lacks of which most is there; empty where nothing of any is."""
+    found = [(sum(bool(_there(base, need)) for need in needs), base, needs)
+             for base in _below(source, DEEPEST) for needs in layouts.values()]
+    most, base, needs = max(found, key=lambda one: one[0])
+    if not most:
+        return ""
+    there = [name for need in needs if (name := _there(base, need))]
+    lacking = [need.replace("|", " or ") for need in needs if not _there(base, need)]
+    packed = [f"{name}{suffix}" for need in needs if not _there(base, need) for name in need.split("|")
+              for suffix in PACKED if base.exists(f"{name}{suffix}")]
+    mend = f"unpack {base.where(packed[0])} there" if packed else "complete it, or get it anew (docs/datasets.md)"
+    return f"{', '.join(there)} is there, {', '.join(lacking)} is not; {mend}"
 
 
 def _layouts(dataset: Dataset) -> dict[str, tuple[str, ...]]:

@@ -43,6 +43,8 @@ def read(root: Source, options: Options) -> Found:
     found = Found({}, [f"classes in order: {', '.join(names)}", columns.note()], names)
     for split, part in parts.items():
         found.splits[split] = part.rows(label_of, names, columns, place)
+    if "train" in parts and (unseen := set(names) - {names[label_of[label]] for label in parts["train"].labels}):
+        raise UserError(f"{place}: no training face of {', '.join(sorted(unseen))}; every class needs some")
     if "test" in parts and (absent := set(names) - {names[label_of[label]] for label in parts["test"].labels}):
         found.notes.append(f"no test face of {', '.join(sorted(absent))}")
     return found

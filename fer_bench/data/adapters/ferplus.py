@@ -185,6 +185,6 @@ def label_files(source: Source) -> Table:
 
 def votes_of(cells: list[str], place: str) -> list[int]:
     if len(cells) != len(VOTES) or not all(cell.strip().isdigit() for cell in cells):
-        raise UserError(f"{place}: votes '{','.join(cells)[:60]}', expected {len(VOTES)} whole numbers; "
+        raise UserError(f"{place}: votes {','.join(cells)[:60]!r}, expected {len(VOTES)} whole numbers; "
                         "mend that line")
     return [int(cell) for cell in cells]
