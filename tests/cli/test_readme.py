@@ -1,4 +1,4 @@
-"""What the README shows works: its commands run (on made data, for one epoch), its example method trains."""
+"""What the README shows works: its commands run (on made data, for one epoch), its example method and dataset."""
 
 import re
 import shlex
@@ -29,6 +29,10 @@ def commands() -> list[str]:
     return [line for line in lines if line and not line.startswith(NOT_RUN)]
 
 
+def example(decorator: str) -> str:
+    return next(block for block in blocks("python") if decorator in block)
+
+
 @pytest.fixture
 def stranger(tmp_path, monkeypatch):
     """A folder with what the README takes for granted: datasets, weights, the example's file."""
@@ -45,8 +49,12 @@ def stranger(tmp_path, monkeypatch):
             place = tmp_path / "RAF-DB" / "DATASET" / split / str(i % 7 + 1)
             fakedata.image(place / f"{split}_{i:05d}_aligned.jpg", i + len(split))
     torch.save({"state_dict": make_trunk("resnet18", 3).state_dict()}, "resnet18_msceleb.pth")
-    example = next(block for block in blocks("python") if "@register" in block)
-    (tmp_path / "my_smoothing.py").write_text(example)
+    (tmp_path / "my_smoothing.py").write_text(example("@register"))
+    (tmp_path / "lab_faces.py").write_text(example("@dataset"))
+    rows = [(f"{i:02d}.png", i % 3, "test" if i % 4 == 0 else "train") for i in range(48)]
+    fakedata.write(tmp_path / "lab/labels.csv", ["file,expression,part", *(",".join(map(str, row)) for row in rows)])
+    for seed, (file, _, _) in enumerate(rows):
+        fakedata.image(tmp_path / "lab/crops" / file, seed)
     return tmp_path
 
 
@@ -56,7 +64,7 @@ def test_there_are_commands():
 
 @pytest.mark.parametrize("command", commands())
 def test_command(command, stranger, capsys):
-    words = shlex.split(command.split(">")[0].replace("~/data/RAF-DB", "RAF-DB"))
+    words = shlex.split(command.split(">")[0].replace("~/data/", ""))
     assert words[:2] == ["python", "run_bench.py"]
     words = words[2:]
     if words[0].startswith("--"):
@@ -76,6 +84,12 @@ def test_command(command, stranger, capsys):
     assert capsys.readouterr().out.strip()
 
 
-def test_example_method_is_short():
-    example = next(block for block in blocks("python") if "@register" in block)
-    assert len([line for line in example.splitlines() if line.strip()]) <= 15
+@pytest.mark.parametrize("decorator", ["@register", "@dataset"])
+def test_examples_are_short(decorator):
+    assert len([line for line in example(decorator).splitlines() if line.strip()]) <= 15
+
+
+def test_example_dataset_is_listed(stranger, capsys):
+    with pytest.raises(SystemExit):
+        main(["list", "datasets", "--plugin", "lab_faces.py"])
+    assert "lab-faces" in capsys.readouterr().out

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from realdata import ferplus_root  # noqa: F401  (a fixture)
 
+from fer_bench.data.adapters import ferplus
+from fer_bench.data.archive import Source
 from fer_bench.data.catalog import ask
 from fer_bench.data.check import check
 from fer_bench.data.official import PER_CLASS
@@ -45,6 +47,38 @@ def test_a_third_of_the_original_labels_differs(packs: dict[str, Pack], name: st
 def test_votes_agree_with_the_labels(packs: dict[str, Pack]) -> None:
     for split in packs["ferplus8"].splits.values():
         assert split.votes is not None and (split.votes.argmax(1) == split.labels).all()
+
+
+@pytest.fixture(scope="module")
+def table(ferplus_root: Path) -> ferplus.Table:  # noqa: F811
+    return ferplus.votes_table(Source(ferplus_root))
+
+
+SIZES = {  # rule and number of classes: faces of train, valid and test
+    ("majority", 8): (25060, 3199, 3153), ("majority", 7): (24941, 3186, 3137),
+    ("argmax10", 8): (28389, 3553, 3546), ("argmax10", 7): (28224, 3529, 3519),
+    ("argmax10-noties", 8): (26940, 3396, 3376), ("argmax10-noties", 7): (26778, 3372, 3350),
+    ("argmax8", 8): (28559, 3579, 3573), ("argmax8", 7): (28392, 3554, 3544),
+    ("argmax8-noties", 8): (27193, 3436, 3414), ("argmax8-noties", 7): (27026, 3411, 3385),
+    ("nla", 7): (28709, 3589, 3589),
+}
+
+
+@pytest.mark.parametrize(("rule", "classes"), SIZES)
+def test_sizes_by_label_rule(table: ferplus.Table, rule: str, classes: int) -> None:
+    labels, split_of = ferplus.labels_by(rule, table.votes, classes), np.array(table.splits)
+    expected = SIZES[rule, classes]
+    assert tuple(int((labels[split_of == split] >= 0).sum()) for split in ("train", "valid", "test")) == expected
+    name = f"ferplus{classes}" if rule == "majority" else f"ferplus{classes} labels={rule}"
+    for split, counts in PER_CLASS[name].items():
+        assert np.bincount(labels[(split_of == split) & (labels >= 0)]).tolist() == list(counts)
+
+
+def test_pack_of_nla(ferplus_root: Path, tmp_path: Path) -> None:  # noqa: F811
+    pack = open_dataset(ask("ferplus7", ferplus_root, {"labels": "nla"}), tmp_path)
+    assert {split: len(part) for split, part in pack.splits.items()} == {"train": 28709, "valid": 3589, "test": 3589}
+    assert any("178 of them without a vote for any of the 7 classes" in note for note in pack.notes)
+    assert not any("officially" in note for note in pack.notes)
 
 
 def test_identical_faces(packs: dict[str, Pack]) -> None:

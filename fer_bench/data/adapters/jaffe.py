@@ -17,7 +17,7 @@ CODES = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")  # in the order of the classe
 NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d*\.\d+\.\w+", re.IGNORECASE)
 
 
-@dataset("jaffe", title="JAFFE, ten women", source="zenodo.org/records/3451524, for research", test_set=False,
+@dataset("jaffe", title="JAFFE, ten women", source="by request, zenodo.org/record/3451524", test_set=False,
          classes=["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"], watch=["."],
          layouts={"images": ["KA.AN1.39.tiff|KA.AN1.39.tif|KA.AN1.39.png|KA.AN1.39.jpg|KA.AN1.39.bmp"]})
 def read(root: Source, options: Options) -> Found:
