@@ -1,4 +1,4 @@
-"""Datasets: readers of every layout, the pack that they are decoded into, its cache, checks of what was found.
+"""Datasets: adapters of every layout, the pack that they are decoded into, its cache, checks of what was found.
 
 It may import errors alone.
 """

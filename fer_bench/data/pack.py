@@ -1,4 +1,4 @@
-"""The one form in which the suite holds a dataset. Read it to see what every reader must produce.
+"""The one form in which the suite holds a dataset. Read it to see what becomes of what an adapter finds.
 
 A pack is a folder: ``images.npy`` (memory-mapped), ``samples.npz`` (ids, labels, splits, votes, other
 annotations) and ``pack.json`` (name, classes, fingerprint, what was found while reading).
