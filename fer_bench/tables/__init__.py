@@ -56,7 +56,7 @@ def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", 
     if plan.split and len(grid.blocks) > 1:
         found = ", ".join("/".join(key) for key in grid.order)
         raise UserError(f"layout {layout} takes one protocol and dataset, found {found}: use --protocol")
-    entries = read_published() if published and not plan.split else []
+    entries = read_published() if published and not (plan.split or plan.further) else []
     sections, sources = number_sources([grid.section(key, entries) for key in grid.order])
     missing = tuple(grid.missing())
     notes = tuple(footnotes(grid, sections, missing) + sources)

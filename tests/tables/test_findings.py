@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_bench.runs.outcomes import with_outcomes
 from fer_bench.runs.spec import run_id
 from fer_bench.runs.store import read_records
 
@@ -124,3 +125,15 @@ def test_what_is_said_of_real_faces():
     assert max(found[m, "noise30"] for m, p in found if p == "noise30") - found["ce", "noise30"] < 0.5
     section = FINDINGS.split("## Real faces with a network that knows faces")[1]
     assert all(number in section for numbers in behind.values() for number in numbers)
+
+
+def test_what_is_said_of_copies():
+    folder, section = ROOT / "results" / "ferplus7-face112", FINDINGS.split("**Copies flatter.**")[1]
+    found = {(r["label"], r["spec"]["protocol"]["name"]): (r["result"]["last"], r["further"][0]["result"])
+             for r in with_outcomes(read_records(folder), folder, print)}
+    for name in ("ce", "nla"):
+        for numbers in found[name, "clean"]:
+            assert f"{100 * numbers['overall']:.2f} / {100 * numbers['mean']:.2f}" in section
+    last, unique = found["ce", "noise30"]
+    assert " / ".join(f"{100 * (last[key] - unique[key]):.2f}".lstrip("0") for key in ("overall", "mean")) in section
+    assert unique["faces"] == 2879 and sum(map(sum, found["ce", "clean"][1]["confusion"])) == 2879

@@ -11,6 +11,7 @@ from fer_bench.data.drawn.synthetic import load
 from fer_bench.engine.metrics import confusion_matrix
 from fer_bench.library.versions import ENGINE_VERSION
 from fer_bench.registry import methods
+from fer_bench.runs.outcomes import with_outcomes
 from fer_bench.runs.spec import run_id
 from fer_bench.runs.store import read_records
 from fer_bench.tables import write_tables
@@ -33,6 +34,7 @@ def records():
 def read(folder: str):
     problems = []
     found = read_records(RESULTS / folder, problems.append)
+    found = with_outcomes(found, RESULTS / folder, problems.append)
     assert found and not problems
     return found
 
