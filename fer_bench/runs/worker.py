@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Generator
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +34,7 @@ from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 
 Emit = Callable[[dict[str, Any]], None]
+AGAIN = "its record is there, its network is not: it is trained again for the tests that are asked for"
 
 
 class ClaimLost(Exception):
@@ -132,9 +132,8 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         if store.state(run) == "failed" or store.state(run) == "done" and not open_tests(store.results, plan):
             return "skipped"  # another worker ended it between the look and the claim
         store.tidy(run)
-        if known and not has_state(store.run_folder(run)):
-            warn(f"{plan.spec.title}: its record is there, its network is not: it is trained again for the tests that "
-                 "are asked for")
+        if known and not any(store.run_folder(run).glob("*.pt")):
+            warn(f"{plan.spec.title}: {AGAIN}")
         record, found = yield from execute(plan, lane, settings, claim, emit, warn, last)
         outcome = store.write_record(record)
         for test, one in zip(open_tests(store.results, plan), found, strict=True):
@@ -150,11 +149,6 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         return "failed"
     finally:
         claim.release()
-
-
-def has_state(folder: Path) -> bool:
-    """Whether a run's checkpoint is there to go on from."""
-    return any(folder.glob("*.pt"))
 
 
 def answers(device: torch.device) -> bool:
