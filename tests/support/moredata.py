@@ -131,3 +131,7 @@ def replaced(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
+
+
+def expect(message: str, *parts: str) -> None:
+    assert all(part in message for part in parts), message
