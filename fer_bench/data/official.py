@@ -37,16 +37,12 @@ for _eight in [name for name in PER_CLASS if "8" in name.partition(" ")[0]]:  # 
 PER_CLASS |= {
     "ferplus7 labels=nla": {"train": (10639, 7548, 3594, 3565, 2495, 211, 657),
                             "valid": (1369, 900, 461, 423, 322, 39, 75), "test": (1310, 929, 446, 450, 331, 28, 95)},
-    "ckplus": {"train": (135, 54, 177, 75, 207, 84, 249)},
-    "ckplus contempt=no": {"train": (135, 177, 75, 207, 84, 249)},
-    "jaffe": {"train": (30, 29, 32, 31, 30, 31, 30)},
 }
 
 # dataset -> split -> images
 TOTALS: dict[str, dict[str, int]] = {
     "fer2013": {"train": 28709, "valid": 3589, "test": 3589},
     "rafdb-compound": {"train": 3162, "test": 792},
-    "expw": {"train": 91793},
     **{name: {split: sum(counts) for split, counts in splits.items()} for name, splits in PER_CLASS.items()},
 }
 

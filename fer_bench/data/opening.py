@@ -15,7 +15,7 @@ from fer_bench.data import cache as store
 from fer_bench.data import images, layouts, official
 from fer_bench.data.adapter import Found, Options
 from fer_bench.data.archive import Source
-from fer_bench.data.catalog import Dataset
+from fer_bench.data.catalog import ADAPTERS, Dataset
 from fer_bench.data.drawn import synthetic
 from fer_bench.data.forms import first_names
 from fer_bench.data.pack import IMAGES, Pack, Split, make_pack, write_pack
@@ -58,7 +58,15 @@ def read(dataset: Dataset, source: Source, layout: str, say: Say) -> Found:
     code = hashlib.sha256(bytes(info.file) + str(info.version).encode()).hexdigest()[:12]
     module = imported(info.file, code, f"dataset '{info.name}'")
     asked = Options(info.name, info.classes, layout, dataset.file, values, say)
-    found: Found = getattr(module, info.function)(source, asked)
+    try:
+        found: Found = getattr(module, info.function)(source, asked)
+    except UserError:
+        raise
+    except Exception as error:
+        if info.file.parent == ADAPTERS:
+            raise
+        raise UserError(f"{info.file}: read of dataset '{info.name}' failed ({type(error).__name__}: {error}); mend "
+                        "the file") from error
     return found
 
 
