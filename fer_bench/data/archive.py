@@ -168,8 +168,10 @@ class Source:
         if path != self.real and not path.startswith(self.real.rstrip(os.sep) + os.sep):
             raise UserError(f"{self.where(name)}: leads to {path}, outside the dataset; put the file itself there")
         found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(path)
         if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"{self.where(name)}: no regular file, but a folder, pipe or device; remove it")
+            raise UserError(f"{self.where(name)}: no regular file, but a pipe or device; remove it")
         self._refuse_large(name, found.st_size, most)
         return path
 
