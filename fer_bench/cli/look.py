@@ -15,6 +15,15 @@ from fer_bench.cli.options import (
     DataOptions,
     Datasets,
     NoiseList,
+    OnlyCode,
+    OnlyData,
+    OnlyDataset,
+    OnlyMethod,
+    OnlyProtocol,
+    OnlyRecipe,
+    OnlySeeds,
+    OnlyTrack,
+    OnlyWeights,
     PackSize,
     Plugins,
     Protocols,
@@ -36,25 +45,25 @@ def table(
                                              "corruptions or votes.")] = "comparison",
     format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
     select: Annotated[str, typer.Option(help="The epoch: last, best (on test), val; auto: val or last.")] = "auto",
-    method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,
-    protocol: Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")] = None,
-    track: Annotated[str | None, typer.Option("--track", help="Only runs of this track.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="Only this version: engine=1, nla=2 or a hash.")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="Only runs on data of this fingerprint.")] = None,
-    weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
-    seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
+    method: OnlyMethod = None,
+    protocol: OnlyProtocol = None,
+    dataset: OnlyDataset = None,
+    recipe: OnlyRecipe = None,
+    track: OnlyTrack = None,
+    code: OnlyCode = None,
+    data: OnlyData = None,
+    weights: OnlyWeights = None,
+    seeds: OnlySeeds = None,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write every layout and format into this folder.")] = None,
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
-    from fer_bench.cli import commands
+    from fer_bench.cli import reading
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    print(commands.table(results, layout, format, select, filters, published, out, say))
+    print(reading.table(results, layout, format, select, filters, published, out, say))
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"

@@ -1,0 +1,48 @@
+"""report: what records hold, as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fer_bench.cli.options import (
+    RESULTS,
+    OnlyCode,
+    OnlyData,
+    OnlyDataset,
+    OnlyMethod,
+    OnlyProtocol,
+    OnlyRecipe,
+    OnlySeeds,
+    OnlyTrack,
+    OnlyWeights,
+    SeveralResults,
+    say,
+)
+
+app = typer.Typer()
+
+
+@app.command(epilog="Examples:\n\nrun_bench.py report --results results/drawn-faces\n\n"
+                    "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page")
+def report(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets index.html.")] = Path("report"),
+    results: SeveralResults = None,
+    method: OnlyMethod = None,
+    protocol: OnlyProtocol = None,
+    dataset: OnlyDataset = None,
+    recipe: OnlyRecipe = None,
+    track: OnlyTrack = None,
+    code: OnlyCode = None,
+    data: OnlyData = None,
+    weights: OnlyWeights = None,
+    seeds: OnlySeeds = None,
+) -> None:
+    """Make one HTML file of the records: tables, figures, runs. It needs no network and no server."""
+    from fer_bench.cli import reading
+
+    filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
+               "code": code, "weights": weights, "seeds": seeds, "data": data}
+    print(reading.report(results or [RESULTS], filters, out, say))
