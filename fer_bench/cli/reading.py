@@ -57,8 +57,9 @@ def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, say: Say
         say(line)
 
     records = chosen_records(folders, filters, warn)
-    notes = [f"{len(left_out)} files of the folder were left out, as damaged or in conflict with another; the command "
-             "that made this page named them."] if left_out else []
+    count = f"{len(left_out):,} file{'s' * (len(left_out) > 1)}"
+    notes = [f"Left out: {count} of the folder, damaged or in conflict with another; the command that made this page "
+             "named them."] if left_out else []
     text, path = render(gather(records, notes)), index_of(out)
     try:
         write_whole(path, text)

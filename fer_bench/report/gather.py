@@ -39,8 +39,9 @@ def gather(records: Sequence[Record], notes: Sequence[str] = ()) -> Payload:
     gaps = [gap for name in names for gap in missing(found[name])]
     facts = [facts_of(row, [record for record, place in zip(records, where, strict=True) if place.row == row])
              for row in sorted({place.row for place in where}, key=natural)]
-    return Payload(headline(records, where), [*notes, *warnings({name: found[name] for name in names})],
-                   commands_of(gaps), list(METRICS), settings, facts, blocks, pool.parts, [], [])
+    known = [*notes, *warnings({name: found[name] for name in names})]
+    return Payload(headline(records, where), versions_of(records), known, commands_of(gaps), list(METRICS), settings,
+                   facts, blocks, pool.parts, [], [])
 
 
 def all_places(records: Sequence[Record]) -> list[Place]:
@@ -80,6 +81,17 @@ def headline(records: Sequence[Record], where: Sequence[Place]) -> list[tuple[st
               "datasets": len({dataset_of(record) for record in records}), "seeds": len(seeds),
               "settings": len({place.setting for place in where})}
     return [(f"{count:,}", name if count != 1 else name.removesuffix("s")) for name, count in counts.items()]
+
+
+def versions_of(records: Sequence[Record]) -> list[str]:
+    """What made the records, each with its versions: "engine 1", "torch 2.14.1, 2.15.0"."""
+    found: dict[str, set[str]] = {"engine": {str(record["spec"]["code"]["engine"]) for record in records}}
+    for record in records:
+        for name in ("fer_bench", "torch", "device"):
+            if name in (environment := record.get("environment", {})):
+                found.setdefault(name, set()).add(str(environment[name]).partition("+")[0])
+    return [f"{name} {', '.join(sorted(values, key=natural))}".removeprefix("device ")
+            for name, values in found.items()]
 
 
 def setting_of(name: str, record: Record) -> Setting:

@@ -132,9 +132,11 @@ class FaceSheet:
 
 @dataclass
 class Payload:
-    """A whole page. facts: number and what it counts; warnings: what a reader should know before reading."""
+    """A whole page. facts: number and what it counts; versions: of what made the
+    records; warnings: what a reader should know before reading."""
 
     facts: list[tuple[str, str]]
+    versions: list[str]
     warnings: list[str]
     missing: list[str]  # commands that fill the gaps
     metrics: list[str]

@@ -29,7 +29,7 @@ function matrixOf(title, matrix, classes) {
     return make("tr", {}, make("th", { scope: "row", title: classes[i].slice(0, 300) }, named(classes[i], 11)), ...row.map((count, j) => {
       const share = all ? count / all : 0, name = i === j ? "bar" : "c1";
       return make("td", { title: `${cut(classes[i])} as ${cut(classes[j])}: ${count} of ${all}`,
-        style: `background: color-mix(in srgb, var(--${name}) ${Math.round(78 * share ** 0.7)}%, transparent)${share > 0.6 ? "; color: light-dark(#fff, #fff)" : ""}` },
+        style: `background: color-mix(in srgb, var(--${name}) ${Math.round(60 * share ** 0.7)}%, transparent)` },
       share >= 0.005 ? (100 * share).toFixed(0) : "·");
     }));
   });

@@ -16,8 +16,9 @@ function overEpochs(name, axes, height, pale) {
   });
   const marked = lines.filter((line) => styleOf(line.method).on);
   const ends = marked.map(({ method, curve }) => ({ method, x: curve.epoch.at(-1), y: scale * curve.mean.at(-1) }));
-  const all = lines.flatMap(({ curve }) => curve.mean.map((value) => scale * value));
-  return { data, any: marked.length, labels: endLabels(ends, all.length ? rangeOf(all) : 1, height, { xref: axes.xaxis, yref: axes.yaxis }) };
+  const all = marked.flatMap(({ curve }) => curve.mean.flatMap((value, i) => [-1, 1].map((sign) => scale * (value + sign * curve.std[i]))));
+  const range = all.length ? padded(all, 0.04) : [0, 1];
+  return { data, range, any: marked.length, labels: endLabels(ends, range[1] - range[0], height, { xref: axes.xaxis, yref: axes.yaxis }) };
 }
 
 /** Panels of measures over the epochs, side by side, or below each other on a narrow screen. */
@@ -33,7 +34,7 @@ function epochPanels(measures, pale) {
     data.push(...drawn.data);
     layout[`xaxis${id}`] = axis({ title: row === rows - 1 || i + columns >= found.length ? "epoch" : "", anchor: axes.yaxis, zeroline: false,
       domain: columns === 1 ? [0, 1] : [column * 0.57, column * 0.57 + 0.43] });
-    layout[`yaxis${id}`] = axis({ anchor: axes.xaxis, zeroline: false,
+    layout[`yaxis${id}`] = axis({ anchor: axes.xaxis, zeroline: false, range: drawn.range,
       domain: [1 - (row + 1) / rows + (row < rows - 1 ? gap : 0), 1 - row / rows] });
     layout.annotations.push(...drawn.labels, { xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, x: 0, y: 1, yshift: 20,
       xanchor: "left", showarrow: false, text: `<b>${title}</b>`, font: { size: 13, color: colour("ink") } });

@@ -15,7 +15,7 @@ function showRuns(cell, run) {
     drawRunCurve(cell, one);
   } }, title);
   const name = (one) => (one.fold ? `seed ${one.seed}, fold ${one.fold}` : `seed ${one.seed}`);
-  byId("runs-body").replaceChildren(
+  put(byId("runs-body"),
     make("p", { class: "soft" }, named(cell.setting.name, 90)), whole(cell.method),
     make("div", { class: "tabs", role: "group", "aria-label": "Runs" }, tab(null, `all ${cell.runs.length} runs`), ...cell.runs.map((one) => tab(one, name(one)))),
     make("div", { class: "two" },
@@ -90,7 +90,7 @@ function partOf(run, part, about = "") {
 function drawRunCurve(cell, run) {
   if (!window.Plotly) return;
   const data = cell.runs.filter((one) => (!run || one === run) && one.curve.epoch).flatMap((one) => [["overall", "bar"], ["mean", "c1"]].map(([name, tint]) => ({
-    x: one.curve.epoch, y: (one.curve[name] || []).map((value) => value / 100), mode: "lines", line: { color: colour(tint), width: 2 }, opacity: run ? 1 : 0.65,
+    x: one.curve.epoch, y: (one.curve[name] || []).map((value) => value / 100), mode: "lines", line: { color: colour(tint), width: 2, dash: name === "mean" ? "dot" : "solid" }, opacity: run ? 1 : 0.65,
     hoverinfo: "text", hovertext: (one.curve[name] || []).map((value, i) => `seed ${one.seed}, epoch ${one.curve.epoch[i]}<br>${name} ${(value / 100).toFixed(2)}`) })));
   if (!data.length) {
     byId("run-curve").replaceChildren("These records hold no curves.");
@@ -98,7 +98,7 @@ function drawRunCurve(cell, run) {
   }
   const label = (text, y, tint) => ({ xref: "paper", yref: "paper", x: 1, y, xanchor: "right", showarrow: false, text, font: { color: colour(tint) } });
   Plotly.react(byId("run-curve"), data, layoutOf({ height: 300, xaxis: axis({ title: "epoch", zeroline: false }), yaxis: axis({ title: "%", zeroline: false }),
-    annotations: [label("overall", 0.12, "bar"), label("mean", 0.03, "c1")] }), CONFIG);
+    annotations: [label("overall", 0.12, "bar"), label("mean (dotted)", 0.03, "c1")] }), CONFIG);
 }
 
 function listenToDialog() {

@@ -13,6 +13,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Put children in place of what an element holds; nothing for null. */
+const put = (element, ...children) => element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+
 const LONGEST = 36; // characters of a name on the page; a dialog shows the whole
 const cut = (text, most = LONGEST) => ([...text].length > most ? [...text].slice(0, most - 1).join("") + "…" : text);
 

@@ -21,10 +21,11 @@ CHARTS.gains = () => {
   const rank = (method) => found[0].get(method)?.mean ?? -1 + 0.01 * mean([0, ...found.map((gains) => gains.get(method)?.mean ?? 0)]);
   const names = [...new Set(found.flatMap((gains) => [...gains.keys()]))].sort((one, other) => rank(other) - rank(one));
   if (!names.length) return `No method has a seed in common with ${cut(state.baseline)} here.`;
-  const lowest = lowestOf(found.flatMap((gains) => [...gains.values()]));
+  const gains = found.flatMap((one) => [...one.values()]), lowest = lowestOf(gains);
+  const highest = Math.max(0, ...gains.flatMap((gain) => [...gain.seeds.map((one) => one.value), gain.interval?.[1] ?? 0]));
   const data = blocks.flatMap((block, i) => panel(found[i], names, lowest, i ? { xaxis: `x${i + 1}` } : {}));
   const height = 90 + names.length * 17;
-  return { data, layout: gainsLayout(blocks, names, lowest, height), note: gainsNote(found) };
+  return { data, layout: gainsLayout(blocks, names, [100 * lowest - 0.6, 100 * highest + 0.4], height), note: gainsNote(found) };
 };
 
 function gainsNote(found) {
@@ -57,8 +58,8 @@ function panel(gains, names, lowest, axes) {
   ];
 }
 
-function gainsLayout(blocks, names, lowest, height) {
-  const layout = { height, margin: { l: 120, r: 10, t: 46, b: 30 }, shapes: [], annotations: [],
+function gainsLayout(blocks, names, range, height) {
+  const layout = { height, margin: { l: 10, r: 10, t: 46, b: 10 }, shapes: [], annotations: [],
     yaxis: axis({ type: "category", categoryorder: "array", categoryarray: [...names].reverse(), range: [-0.7, names.length - 0.3],
       tickmode: "array", tickvals: names, ticktext: names.map(tick), showgrid: false, ticks: "", automargin: true }) };
   names.forEach((name, i) => {
@@ -68,8 +69,8 @@ function gainsLayout(blocks, names, lowest, height) {
   const width = 1 / blocks.length;
   blocks.forEach((block, i) => {
     const id = i ? i + 1 : "", x = `x${id}`;
-    layout[`xaxis${id}`] = axis({ domain: [i * width, (i + 1) * width - (blocks.length > 1 ? 0.02 : 0)], anchor: "y", side: "top",
-      range: [100 * lowest - 0.6, null], autorange: "max", zeroline: false, nticks: 6, ticksuffix: "" });
+    layout[`xaxis${id}`] = axis({ domain: [i * width, (i + 1) * width - (blocks.length > 1 ? 0.035 : 0)], anchor: "y", side: "top",
+      range, zeroline: false, nticks: 5 });
     layout.shapes.push({ type: "line", xref: x, x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: { color: colour("ink"), width: 1 } });
     layout.annotations.push({ xref: `${x} domain`, yref: "paper", x: 0, y: 1, yshift: 38, xanchor: "left", showarrow: false,
       text: `<b>${plain(block.protocol, 24)}</b>`, font: { size: 13, color: colour(i ? "soft" : "ink") } });
@@ -80,5 +81,5 @@ function gainsLayout(blocks, names, lowest, height) {
 /** A name beside an axis, in its colour where it has one. */
 function tick(name) {
   const style = styleOf(name);
-  return style.on ? `<span style="color:${colour(style.colour)};font-weight:600">${plain(name, 24)}</span>` : plain(name, 24);
+  return style.on ? `<span style="color:${colour(style.colour)};font-weight:600">${plain(name, narrow() ? 16 : 24)}</span>` : plain(name, narrow() ? 16 : 24);
 }

@@ -1,6 +1,7 @@
 // What is no chart: the facts on top, further tests, published numbers, faces.
 function showFacts() {
   byId("facts").replaceChildren(...DATA.facts.map(([number, words]) => make("div", { class: "fact" }, make("b", {}, number), words)));
+  byId("versions").replaceChildren(...DATA.versions.flatMap((text, i) => [i ? " · " : "", named(text, 60)]));
   const warnings = byId("warnings"), count = DATA.warnings.length;
   warnings.hidden = !count;
   warnings.open = count < 6;

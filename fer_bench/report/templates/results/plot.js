@@ -58,18 +58,34 @@ function watchCharts() {
   for (const id of Object.keys(CHARTS)) watcher.observe(byId(id));
 }
 
-/** Places of labels beside line ends, moved apart: values (in axis units) to values with at least `gap` between. */
-function movedApart(values, gap) {
-  const order = values.map((value, i) => i).sort((one, other) => values[one] - values[other]);
-  const places = [...values];
+/** Heights of labels, moved apart where two that are near from left to right would cover each other. spots: [{x, y}];
+ * gap, near: the least distance from label to label, up and down and sideways, in units of the axes. */
+function movedApart(spots, gap, near = Infinity) {
+  const order = spots.map((_, i) => i).sort((one, other) => spots[one].y - spots[other].y);
+  const places = spots.map((spot) => spot.y);
   for (let pass = 0; pass < 60; pass += 1) {
-    for (let i = 1; i < order.length; i += 1) {
-      const [low, high] = [order[i - 1], order[i]], lack = gap - (places[high] - places[low]);
-      if (lack > 1e-9) { places[low] -= lack / 2; places[high] += lack / 2; }
-    }
+    order.forEach((high, rank) => order.slice(0, rank).forEach((low) => {
+      const lack = gap - (places[high] - places[low]);
+      if (lack <= 1e-9 || Math.abs(spots[high].x - spots[low].x) >= near) return;
+      places[low] -= lack / 2;
+      places[high] += lack / 2;
+    }));
   }
   return places;
 }
+
+/** What lies below this is so far below the rest that showing it would press the rest together. */
+function floorOf(values) {
+  const sorted = [...values].sort((one, other) => one - other), middle = sorted[Math.floor(sorted.length / 2)];
+  const lowest = middle - 2 * (sorted.at(-1) - middle);
+  return sorted.find((value) => value >= lowest - 1e-9) ?? 0;
+}
+
+const rangeOf = (values) => Math.max(...values) - Math.min(...values) || 1;
+const padded = (values, share = 0.08) => {
+  const pad = Math.max(1e-3, share * rangeOf(values));
+  return [Math.min(...values) - pad, Math.max(...values) + pad];
+};
 
 /** The band of one standard deviation around a line. */
 const band = (x, low, high, name, axes = {}) => ({ x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()],
@@ -77,7 +93,7 @@ const band = (x, low, high, name, axes = {}) => ({ x: [...x, ...[...x].reverse()
 
 /** Names at the ends of lines: [{x, y, method}] as annotations; span: the range of y; height: of the panel in pixels. */
 function endLabels(ends, span, height, axes = {}) {
-  const places = movedApart(ends.map((end) => end.y), (16 / height) * span);
-  return ends.map((end, i) => ({ x: end.x, y: places[i], xanchor: "left", xshift: 6, showarrow: false,
+  const places = movedApart(ends, (16 / height) * span);
+  return ends.map((end, i) => ({ x: end.x, y: places[i], xanchor: "left", xshift: 6, showarrow: false, bgcolor: faded("paper", 0.75), borderpad: 0,
     text: plain(end.method, 18), font: { color: colour(styleOf(end.method).colour), size: 12 }, ...axes }));
 }

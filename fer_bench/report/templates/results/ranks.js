@@ -9,7 +9,7 @@ CHARTS.ranks = () => {
   data.push({ x: found.ranks, y, mode: "markers", hoverinfo: "text", hovertext: found.names.map((name, i) => `${plain(name)}: mean rank ${found.ranks[i].toFixed(2)}`),
     error_x: { type: "constant", value: half, color: faded("soft", 0.45), thickness: 1.5, width: 0 },
     marker: { size: 9, symbol: "diamond", color: found.names.map((name) => colour(styleOf(name).on ? styleOf(name).colour : "soft")) } });
-  return { data, layout: { height: 90 + 17 * count, margin: { l: 120, r: 20, t: 40, b: 20 },
+  return { data, layout: { height: 90 + 17 * count, margin: { l: 10, r: 20, t: 40, b: 10 },
     xaxis: axis({ title: "mean rank (1: best)", side: "top", zeroline: false }),
     yaxis: axis({ tickvals: y, ticktext: found.names.map(tick), range: [count - 0.4, -0.6], showgrid: false, zeroline: false }) },
   note: `Mean rank in ${MEASURES[found.metric]} over ${found.title}. Friedman p ${found.p < 0.001 ? "< .001" : `= ${found.p.toFixed(3)}`}. `

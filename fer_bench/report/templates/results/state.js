@@ -78,7 +78,7 @@ function showChips() {
 }
 
 function listenToControls() {
-  byId("setting").onchange = (event) => choose({ setting: Number(event.target.value), protocol: "" });
+  byId("setting").onchange = (event) => choose({ setting: Number(event.target.value), protocol: "", picked: [] });
   for (const name of ["protocol", "baseline", "metric", "rule"]) {
     byId(name).onchange = (event) => choose({ [name]: event.target.value });
   }

@@ -14,16 +14,17 @@ CHARTS.strength = () => {
   const data = [], layout = { height: 430, annotations: [], margin: { l: 56, r: 90, t: 16, b: 50 } }, rows = narrow() && shown.length > 1;
   shown.forEach((one, i) => {
     const id = i ? i + 1 : "", axes = { xaxis: `x${id}`, yaxis: `y${id}` }, width = 1 / shown.length;
-    const lines = linesOf(one), all = lines.flatMap((line) => line.y);
+    const lines = linesOf(one);
     data.push(...lines.flatMap((line) => strengthTraces(line, axes)));
     const marked = lines.filter((line) => styleOf(line.method).on);
+    const range = padded([...(marked.length ? marked : lines).flatMap((line) => line.y), Math.max(...lines.flatMap((line) => line.y))], 0.1);
     layout[`xaxis${id}`] = axis({ title: one.title, type: one.log ? "log" : "linear", anchor: `y${id}`, zeroline: false,
       domain: rows ? [0, 1] : [i * width, (i + 1) * width - (i < shown.length - 1 ? 0.14 : 0)],
       tickvals: [...new Set(one.blocks.map(one.place))], ticktext: [...new Set(one.blocks.map((block) => (one.log && !block.factor ? "clean" : String(+one.place(block).toFixed(1)))))] });
-    layout[`yaxis${id}`] = axis({ title: i && !rows ? "" : `${MEASURES[state.metric]}, %`, anchor: `x${id}`,
+    layout[`yaxis${id}`] = axis({ title: i && !rows ? "" : `${MEASURES[state.metric]}, %`, anchor: `x${id}`, range,
       domain: rows ? [i ? 0 : 0.58, i ? 0.42 : 1] : [0, 1] });
     layout.annotations.push(...endLabels(marked.map((line) => ({ x: one.log ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), method: line.method })),
-      rangeOf(all), rows ? 260 : 360, { xref: axes.xaxis, yref: axes.yaxis }));
+      range[1] - range[0], rows ? 260 : 360, { xref: axes.xaxis, yref: axes.yaxis }));
   });
   if (rows) layout.height = 700;
   return { data, layout };

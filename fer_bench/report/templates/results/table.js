@@ -58,7 +58,7 @@ function columnOf(id) {
 /** Columns worth showing: those whose words differ, and all numbers; the chosen measure has its own. */
 function columnsHere(cells) {
   const same = (id) => new Set(cells.map(columnOf(id).of)).size < 2;
-  return COLUMNS.filter(([id]) => id !== state.metric && (view.columns || !columnOf(id).text && id !== "seeds" || !same(id)))
+  return COLUMNS.filter(([id]) => id !== state.metric && !(narrow() && id === "family" && !view.columns) && (view.columns || !columnOf(id).text && id !== "seeds" || !same(id)))
     .map(([id, head]) => [id, id === "value" ? MEASURES[state.metric] : head]);
 }
 
@@ -95,10 +95,10 @@ function rowOf(cell, columns, scale) {
     columnOf(id).show(cell), id === "value" ? strip(cell, scale) : null)));
 }
 
-/** The range of the chosen measure over all rows, its lowest tenth cut away so that the others can be told apart. */
+/** The range of the chosen measure over all rows, without what is far below. */
 function scaleOf(cells) {
-  const all = cells.flatMap((cell) => statOf(cell, placeOf(state.metric))?.values ?? []).sort((one, other) => one - other);
-  return all.length ? [all[Math.floor(all.length * 0.1)], all[all.length - 1]] : [0, 1];
+  const all = cells.flatMap((cell) => statOf(cell, placeOf(state.metric))?.values ?? []);
+  return all.length ? [floorOf(all), Math.max(...all)] : [0, 1];
 }
 
 /** Every seed as a dot, the mean as a line. */
