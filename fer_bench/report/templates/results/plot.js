@@ -4,30 +4,58 @@ const dirty = new Set();
 const seen = new Set();
 
 /** Text for Plotly, which reads some tags and entities in texts: all of it shown as it is. */
-const plain = (text, most = 28) => cut(text, most).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")
-  .replace(/\$/g, "&#36;");
+const plain = (text, most = 28) =>
+  cut(text, most).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\$/g, "&#36;");
 
 /** An axis in the page's style. */
-const axis = (more = {}) => ({ gridcolor: colour("grid"), zerolinecolor: colour("line"), linecolor: colour("line"),
-  tickfont: { size: 12, color: colour("soft") }, automargin: true, fixedrange: true, ...more,
-  title: { text: more.title || "", font: { size: 13, color: colour("soft") }, standoff: 8 } });
+const axis = (more = {}) => ({
+  gridcolor: colour("grid"),
+  zerolinecolor: colour("line"),
+  linecolor: colour("line"),
+  tickfont: { size: 12, color: colour("soft") },
+  automargin: true,
+  fixedrange: true,
+  ...more,
+  title: { text: more.title || "", font: { size: 13, color: colour("soft") }, standoff: 8 },
+});
 
 const narrow = () => window.innerWidth < 700;
 
 function layoutOf(more) {
-  return { font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") }, paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 50, r: 20, t: 16, b: 44 }, showlegend: false, hovermode: "closest",
-    dragmode: false, height: 430, hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), align: "left",
-      font: { color: colour("ink"), family: "system-ui, sans-serif" } }, ...more };
+  return {
+    font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 50, r: 20, t: 16, b: 44 },
+    showlegend: false,
+    hovermode: "closest",
+    dragmode: false,
+    height: 430,
+    hoverlabel: {
+      bgcolor: colour("card"),
+      bordercolor: colour("line"),
+      align: "left",
+      font: { color: colour("ink"), family: "system-ui, sans-serif" },
+    },
+    ...more,
+  };
 }
 
-const CONFIG = { displaylogo: false, responsive: true, doubleClick: false, modeBarButtons: [["toImage"]],
-  displayModeBar: "hover", toImageButtonOptions: { format: "svg", scale: 1 } };
+const CONFIG = {
+  displaylogo: false,
+  responsive: true,
+  doubleClick: false,
+  modeBarButtons: [["toImage"]],
+  displayModeBar: "hover",
+  toImageButtonOptions: { format: "svg", scale: 1 },
+};
 
 /** Draw one chart; a section without anything to show says why. */
 function draw(id) {
   dirty.delete(id);
-  const section = byId(id), place = section.querySelector(".plot"), found = CHARTS[id]();
+  const section = byId(id),
+    place = section.querySelector(".plot"),
+    found = CHARTS[id]();
   const empty = typeof found === "string";
   place.classList.toggle("empty", empty);
   if (empty) {
@@ -51,10 +79,13 @@ function drawAll() {
 }
 
 function watchCharts() {
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
-    drawSeen();
-  }, { rootMargin: "600px 0px" });
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+      drawSeen();
+    },
+    { rootMargin: "600px 0px" },
+  );
   for (const id of Object.keys(CHARTS)) watcher.observe(byId(id));
 }
 
@@ -64,19 +95,22 @@ function movedApart(spots, gap, near = Infinity) {
   const order = spots.map((_, i) => i).sort((one, other) => spots[one].y - spots[other].y);
   const places = spots.map((spot) => spot.y);
   for (let pass = 0; pass < 60; pass += 1) {
-    order.forEach((high, rank) => order.slice(0, rank).forEach((low) => {
-      const lack = gap - (places[high] - places[low]);
-      if (lack <= 1e-9 || Math.abs(spots[high].x - spots[low].x) >= near) return;
-      places[low] -= lack / 2;
-      places[high] += lack / 2;
-    }));
+    order.forEach((high, rank) =>
+      order.slice(0, rank).forEach((low) => {
+        const lack = gap - (places[high] - places[low]);
+        if (lack <= 1e-9 || Math.abs(spots[high].x - spots[low].x) >= near) return;
+        places[low] -= lack / 2;
+        places[high] += lack / 2;
+      }),
+    );
   }
   return places;
 }
 
 /** What lies below this is so far below the rest that showing it would press the rest together. */
 function floorOf(values) {
-  const sorted = [...values].sort((one, other) => one - other), middle = sorted[Math.floor(sorted.length / 2)];
+  const sorted = [...values].sort((one, other) => one - other),
+    middle = sorted[Math.floor(sorted.length / 2)];
   const lowest = middle - 2 * (sorted.at(-1) - middle);
   return sorted.find((value) => value >= lowest - 1e-9) ?? 0;
 }
@@ -88,12 +122,30 @@ const padded = (values, share = 0.08) => {
 };
 
 /** The band of one standard deviation around a line. */
-const band = (x, low, high, name, axes = {}) => ({ x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()],
-  fill: "toself", fillcolor: faded(name, 0.16), line: { width: 0 }, mode: "lines", hoverinfo: "skip", ...axes });
+const band = (x, low, high, name, axes = {}) => ({
+  x: [...x, ...[...x].reverse()],
+  y: [...high, ...[...low].reverse()],
+  fill: "toself",
+  fillcolor: faded(name, 0.16),
+  line: { width: 0 },
+  mode: "lines",
+  hoverinfo: "skip",
+  ...axes,
+});
 
 /** Names at the ends of lines: [{x, y, method}] as annotations; span: the range of y; height: of the panel in pixels. */
 function endLabels(ends, span, height, axes = {}) {
   const places = movedApart(ends, (16 / height) * span);
-  return ends.map((end, i) => ({ x: end.x, y: places[i], xanchor: "left", xshift: 6, showarrow: false, bgcolor: faded("paper", 0.75), borderpad: 0,
-    text: plain(end.method, 18), font: { color: colour(styleOf(end.method).colour), size: 12 }, ...axes }));
+  return ends.map((end, i) => ({
+    x: end.x,
+    y: places[i],
+    xanchor: "left",
+    xshift: 6,
+    showarrow: false,
+    bgcolor: faded("paper", 0.75),
+    borderpad: 0,
+    text: plain(end.method, 18),
+    font: { color: colour(styleOf(end.method).colour), size: 12 },
+    ...axes,
+  }));
 }
