@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from fer_bench.cli.options import (
+    CACHE,
     RESULTS,
+    Cache,
+    DataOptions,
     OnlyCode,
     OnlyData,
     OnlyDataset,
@@ -18,7 +21,9 @@ from fer_bench.cli.options import (
     OnlySeeds,
     OnlyTrack,
     OnlyWeights,
+    Roots,
     SeveralResults,
+    parse_roots,
     say,
 )
 
@@ -39,10 +44,19 @@ def report(
     data: OnlyData = None,
     weights: OnlyWeights = None,
     seeds: OnlySeeds = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Draw faces of licensed datasets, too; their makers' terms say "
+                                                        "what may be shown.")] = False,
+    data_root: Roots = None,
+    data_option: DataOptions = None,
+    cache: Cache = CACHE,
 ) -> None:
     """Make one HTML file of the records: tables, figures, runs. It needs no network and no server."""
     from fer_bench.cli import reading
+    from fer_bench.runs.request import Request
+    from fer_bench.runs.spec import parse_settings
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    print(reading.report(results or [RESULTS], filters, out, say))
+    request = Request((), (), (), (), cache, parse_roots(data_root),
+                      data_options=parse_settings("--data-option", data_option or []))
+    print(reading.report(results or [RESULTS], filters, out, request, faces, say))

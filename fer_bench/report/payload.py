@@ -115,9 +115,10 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Face:
-    """A face that says something. uri: its PNG; lines: what is known of it."""
+    """A face that says something. uri: its PNG; name: its id; lines: what is known of it."""
 
     uri: str
+    name: str
     lines: list[str]
 
 
@@ -125,6 +126,8 @@ class Face:
 class FaceSheet:
     """Faces of one kind in one block."""
 
+    setting: int
+    protocol: str
     title: str
     about: str
     faces: list[Face]

@@ -57,30 +57,32 @@ function showPublished() {
     .replaceChildren(table(["method", "measure", "%", "what differs", "read in"], rows));
 }
 
+/** The sheets of the block: faces with what is known of them. */
 function showFaces() {
-  byId("faces").hidden = !DATA.sheets.length;
+  const sheets = DATA.sheets.filter((sheet) => sheet.setting === state.setting && sheet.protocol === state.protocol);
+  byId("faces").hidden = !sheets.length;
   byId("faces")
     .querySelector("div")
-    .replaceChildren(
-      ...DATA.sheets.map((sheet) =>
-        make(
-          "div",
-          { class: "sheet" },
-          make("h3", {}, named(sheet.title, 90)),
-          make("p", { class: "soft" }, sheet.about),
-          make(
-            "div",
-            { class: "faces" },
-            ...sheet.faces.map((face) =>
-              make(
-                "figure",
-                {},
-                make("img", { src: face.uri, alt: face.lines.join(", ").slice(0, 300), loading: "lazy" }),
-                make("figcaption", {}, ...face.lines.flatMap((line) => [named(line, 40), make("br")])),
-              ),
-            ),
-          ),
-        ),
-      ),
-    );
+    .replaceChildren(...sheets.map(sheetOf));
+}
+
+function sheetOf(sheet) {
+  const title = make("h3", {}, sheet.title);
+  const faces = make("div", { class: "faces" }, ...sheet.faces.map(faceOf));
+  return make("div", { class: "sheet" }, title, make("p", { class: "soft" }, sheet.about), faces);
+}
+
+function faceOf(face) {
+  const picture = make("img", {
+    src: face.uri,
+    alt: face.lines.join("; "),
+    title: face.name.slice(0, 300),
+    loading: "lazy",
+  });
+  return make(
+    "figure",
+    {},
+    picture,
+    make("figcaption", {}, ...face.lines.map((line) => make("div", {}, named(line, 60)))),
+  );
 }

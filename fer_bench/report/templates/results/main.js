@@ -6,6 +6,7 @@ function update() {
   showConfusion();
   showFurther();
   showPublished();
+  showFaces();
   for (const id of Object.keys(CHARTS)) dirty.add(id);
   drawSeen();
 }
@@ -55,7 +56,6 @@ function begin() {
   settle();
   showTheme("");
   showFacts();
-  showFaces();
   showControls();
   listenToControls();
   listenToTable();
