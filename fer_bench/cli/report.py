@@ -31,7 +31,8 @@ app = typer.Typer()
 
 
 @app.command(epilog="Examples:\n\nrun_bench.py report --results results/drawn-faces\n\n"
-                    "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page")
+                    "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page\n\n"
+                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus")
 def report(
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets index.html.")] = Path("report"),
     results: SeveralResults = None,
@@ -44,19 +45,20 @@ def report(
     data: OnlyData = None,
     weights: OnlyWeights = None,
     seeds: OnlySeeds = None,
-    faces: Annotated[bool, typer.Option("--faces", help="Draw faces of licensed datasets, too; their makers' terms say "
-                                                        "what may be shown.")] = False,
+    faces: Annotated[str, typer.Option(help="Draw telling faces of these datasets, too; their makers' terms say what "
+                                            "may be shown. The embedded ones are always drawn.")] = "",
     data_root: Roots = None,
     data_option: DataOptions = None,
     cache: Cache = CACHE,
 ) -> None:
     """Make one HTML file of the records: tables, figures, runs. It needs no network and no server."""
     from fer_bench.cli import reading
-    from fer_bench.runs.request import Request
+    from fer_bench.runs.request import Request, expand
     from fer_bench.runs.spec import parse_settings
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    request = Request((), (), (), (), cache, parse_roots(data_root),
+    names = expand("faces", faces, lambda: ()) if faces else ()
+    request = Request((), (), names, (), cache, parse_roots(data_root),
                       data_options=parse_settings("--data-option", data_option or []))
-    print(reading.report(results or [RESULTS], filters, out, request, faces, say))
+    print(reading.report(results or [RESULTS], filters, out, request, say))
