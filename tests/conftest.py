@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("faulty", "submitted", "tinyfolder")  # their ass
 def pytest_terminal_summary(terminalreporter):
     """What the tests of faults and clusters survived, in numbers, whichever process ran them."""
     reports = [report for kind in terminalreporter.stats.values() for report in kind
-               if hasattr(report, "user_properties")]
+               if isinstance(report, pytest.TestReport)]
     if lines := [line for report in reports if report.when == "call" for name, line in report.user_properties
                  if name == "survived"]:
         terminalreporter.section("survived")
