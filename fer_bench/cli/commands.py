@@ -42,7 +42,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
     """List the runs of a request with their states, and say what those that are left will take."""
     from fer_bench.estimate import page
     from fer_bench.estimate.cards import find_card
-    from fer_bench.runs.check import check_parameters
+    from fer_bench.runs.check import check_networks, check_parameters
 
     target = find_card(card) if card else None
     plans = make_plans(request, say)
@@ -54,6 +54,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
         print(describe_array(array, left))
     if not left:
         return
+    check_networks(left)
     check_parameters(left)
     with counting() as progress:
         here = page.card_here(settings.device)

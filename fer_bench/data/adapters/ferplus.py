@@ -144,7 +144,8 @@ def found_rows(table: Table, labels: np.ndarray, rule: str, classes: int, images
             mapped = np.where(original >= 0, FER2013_TO_FERPLUS[original], -1)[kept]
             result.splits[split].columns["fer2013"] = mapped[rows]
     if images.dtype == np.uint8 and (empty := int((images.reshape(len(images), -1).max(1) == 0).sum())):
-        result.notes.append(f"{empty} kept faces are all black; the official counts include them")
+        official = "; the official counts include them" if rule == OPTIONS["labels"][0] else ""
+        result.notes.append(f"{empty} kept faces are all black{official}")
     return result
 
 

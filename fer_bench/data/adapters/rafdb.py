@@ -22,9 +22,11 @@ LAYOUTS = {
     "list in the root": ["list_patition_label.txt|list_partition_label.txt", "Image/aligned|aligned"],
     "two lists in the root": ["train_label.txt", "test_label.txt", "Image/aligned|aligned"],
     "numbered folders": ["train/1|DATASET/train/1", "test/1|valid/1|val/1|validation/1|DATASET/test/1"],
+    "numbered folders of DACL": ["train/00", "test/00|valid/00"],
     "named folders": ["train/surprise|DATASET/train/surprise",
                       "test/surprise|valid/surprise|val/surprise|validation/surprise|DATASET/test/surprise"],
 }
+AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")  # the order of DACL's folders
 COMPOUND = {
     "list in compound/": ["compound/EmoLabel/list_patition_label.txt|compound/EmoLabel/list_partition_label.txt",
                           "compound/Image/aligned|compound/aligned"],
@@ -43,7 +45,7 @@ SOURCE = "by request to its authors"
                   "angrily disgusted", "disgustedly surprised"])
 def read(root: Source, options: Options) -> Found:
     """Lines "train_00001.jpg 5" of the one list or of the two, or class folders."""
-    if options.layout.endswith("folders"):
+    if "folders" in options.layout:
         return read_folders(root, options)
     compound = options.dataset == "rafdb-compound"
     inside = "compound/" if options.layout == "list in compound/" else ""
@@ -98,6 +100,9 @@ def read_folders(root: Source, options: Options) -> Found:
     folders = {split: inside + folder for split, folder in test_or_valid(root, inside).items()}
     if options.layout == "numbered folders":
         found = read_class_folders(root, folders, {str(i + 1): i for i in range(7)})
+    elif options.layout == "numbered folders of DACL":
+        found = read_class_folders(root, folders, {f"0{i}": options.classes.index(n) for i, n in enumerate(AFFECTNET)})
+        found.notes.append(f"folders 00 to 06 are taken in AffectNet's order, as DACL has them: {', '.join(AFFECTNET)}")
     else:
         found = read_named_folders(root, folders, options.classes)
     for split, rows in found.splits.items():
