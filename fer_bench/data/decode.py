@@ -43,13 +43,16 @@ def header(content: bytes, box: Box | None) -> Header:
     with _opened(content) as image:
         orientation = _orientation(image, content)
         size = image.size
-        if orientation >= 5 and image.format != "TIFF":  # of a TIFF Pillow turns the size itself
+        if 5 <= orientation <= 8 and image.format != "TIFF":  # of a TIFF Pillow turns the size itself
             size = size[1], size[0]
         odd = [("turned", orientation in TURNED),
                ("frames", image.format in ANIMATED and getattr(image, "is_animated", False)),
                ("deep", image.mode in DEEP_MODES - {"F"})]
         if box:
+            odd.append(("edge", _inside(box, size) != box))
             size = box[2] - box[0], box[3] - box[1]
+            if size[0] * size[1] > _most():
+                raise Unusable(f"its face's box has {size[0]}x{size[1]}, more than {_most():,} pixels")
         return Header(size, image.mode in GREY_MODES, tuple(name for name, found in odd if found))
 
 

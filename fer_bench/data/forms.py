@@ -14,6 +14,7 @@ ODD = {
     "turned": "turned upright, as their EXIF data says",
     "frames": "of several frames, of which the first is taken",
     "deep": "of 16 bits or more a pixel, brought to 8 bits (docs/datasets.md)",
+    "edge": "whose face's box reaches over the edge, so that what lies inside is taken",
     "small": f"with a side under {SMALL} pixels",
 }
 

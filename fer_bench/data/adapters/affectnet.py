@@ -11,6 +11,7 @@ import io
 import numpy as np
 
 from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
+from fer_bench.data.boxes import SIZED, box_of
 from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.images import File, Say, each_file
 from fer_bench.data.lists import label_number, read_table
@@ -76,21 +77,10 @@ def read_tables(source: Source, classes: int) -> Found:
                 continue
             ids.append(image)
             labels.append(label)
-            boxes.append(_box(box, place))
+            boxes.append(box_of(box, SIZED, place))
         found.splits[split] = Rows(ids, labels, [f"{IMAGES}/{image}" for image in ids], boxes)
         _note(found, split, left_out)
     return found
-
-
-def _box(cells: list[str], place: str) -> Box:
-    """(left, top, right, bottom) from x, y, width, height."""
-    try:
-        x, y, width, height = (int(float(cell)) for cell in cells)
-    except ValueError:
-        width = height = 0
-    if width <= 0 or height <= 0:
-        raise UserError(f"{place}: face box '{','.join(cells)}', expected x, y, width, height; mend it")
-    return x, y, x + width, y + height
 
 
 def read_arrays(source: Source, classes: int, say: Say) -> Found:
