@@ -19,8 +19,7 @@ from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm")
 NO_FACES = ("thumbs.db", "desktop.ini")  # what systems leave among images
-MOST_READ = 2**28  # bytes of an image, or of a list that is read at once
-MOST_STREAMED = 2**31  # bytes of a table that is read line by line
+MOST_READ = 2**26  # bytes of an image; lists and tables have bounds of their own (lists.py)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -78,7 +77,7 @@ class Source:
         """Sorted names of all that lies directly in ``folder``."""
         return sorted(name for name, _ in self._list(folder))
 
-    def open(self, name: str, most: int = MOST_STREAMED) -> IO[bytes]:
+    def open(self, name: str, most: int = MOST_READ) -> IO[bytes]:
         """A file opened for reading; KeyError or OSError when it is not there, UserError for one that is no regular
         file of this source, is larger than ``most`` bytes, or cannot be unpacked."""
         name = self._actual(name)
@@ -97,15 +96,6 @@ class Source:
             found = file.read(most + 1)
         self._refuse_large(name, len(found), most)
         return found
-
-    def text(self, name: str) -> str:
-        """The text of a small file; UserError when it is not UTF-8."""
-        try:
-            return self.read(name).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{self.where(name)}: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
-        except (zipfile.BadZipFile, EOFError, ValueError, OSError, KeyError) as error:
-            raise UserError(f"{self.where(name)}: cannot be read ({error}); get a clean copy") from None
 
     def stat(self, name: str = "") -> list[Any]:
         """[name, size, mtime in ns] of one file, or [name, mtime in ns] of one folder, of a folder source."""

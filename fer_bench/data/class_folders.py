@@ -11,6 +11,7 @@ from fer_bench.data.expressions import EXPRESSIONS, expression_of_label, same_cl
 from fer_bench.errors import UserError
 
 VALID = ("valid", "val", "validation")
+MOST_CLASSES, MOST_LABEL = 200, 100  # as written; characters of one
 BY_EXPRESSION = "expressions"  # of the option "classes"; the other value is "as written"
 
 
@@ -60,6 +61,9 @@ def class_names(labels: Iterable[str], option: str, place: str) -> tuple[tuple[s
     name; or by the usual names and order of expressions. Raises UserError for one class in all, for labels that only
     differ in spelling, and for a label that is no expression where expressions are asked for."""
     known = sorted(set(labels))
+    if len(known) > MOST_CLASSES or max(map(len, known)) > MOST_LABEL:
+        raise UserError(f"{place}: {len(known):,} classes, such as '{max(known, key=len)[:60]}', expected at most "
+                        f"{MOST_CLASSES} of {MOST_LABEL} characters; give the column or folders that hold classes")
     if bad := [label for label in known if not label.isprintable()]:
         raise UserError(f"{place}: label {bad[0]!r} has control characters; mend it")
     if option == BY_EXPRESSION:

@@ -23,6 +23,7 @@ from fer_bench.errors import UserError
 from fer_bench.python_files import imported
 
 Say = Callable[[str], None]
+MOST_NAMES = 2**28  # characters of the names of a split, each as long as the longest
 
 
 def open_dataset(dataset: Dataset, cache: Path, *, size: int | None = None, progress: Say | None = None) -> Pack:
@@ -94,6 +95,10 @@ def _refuse_unusable(found: Found, source: Source) -> None:
         if odd:
             raise UserError(f"{source.where()}: {len(odd)} names in {split} are not UTF-8: "
                             f"{first_names([ascii(one) for one in odd])}; rename these files")
+        longest = max(rows.ids, key=len, default="")
+        if len(longest) * len(rows.ids) > MOST_NAMES:  # they are stored at one length
+            raise UserError(f"{source.where()}: a name in {split} has {len(longest):,} characters ({longest[:60]}…), "
+                            f"expected {MOST_NAMES // len(rows.ids)} at most in so large a split; rename it")
         twice = [one for one, count in Counter(rows.ids).items() if count > 1]
         if twice:
             raise UserError(f"{source.where()}: {len(twice)} duplicated ids in {split}: "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
 from fer_bench.data.boxes import box_of
-from fer_bench.data.lists import label_number
+from fer_bench.data.lists import label_number, read_words
 from fer_bench.errors import UserError
 
 
@@ -19,14 +19,11 @@ def read(root: Source, options: Options) -> Found:
     file = "label/label.lst" if root.exists("label/label.lst") else "label.lst"
     folder = "image/origin" if root.exists("image/origin") else "origin"
     rows, boxes, seen, repeated = Rows([], [], []), list[Box](), set[str](), 0
-    for line, text in enumerate(root.text(file).splitlines(), 1):
-        words = text.split()
-        if not words:
-            continue
+    for line, words in read_words(root, file):
         place = f"{root.where(file)}:{line}"
         if len(words) < 8:
-            raise UserError(f"{place}: '{text[:60]}', expected image, face, top, left, right, bottom, confidence and "
-                            "label; mend that line")
+            raise UserError(f"{place}: '{' '.join(words)[:60]}', expected image, face, top, left, right, bottom, "
+                            "confidence and label; mend that line")
         if " ".join(words) in seen:
             repeated += 1
             continue
