@@ -19,7 +19,7 @@ from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm")
 NO_FACES = ("thumbs.db", "desktop.ini")  # what systems leave among images
-MOST_READ = 2**26  # bytes of an image; lists and tables have bounds of their own (lists.py)
+MOST_READ = 2**25  # bytes of an image, of which each thread holds one; lists have bounds of their own (lists.py)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 

@@ -17,12 +17,13 @@ from fer_bench.errors import UserError, near
 # of list. Tables hold more a line: fer2013.csv its pixels (300 MB), others landmarks.
 MOST_LINES = 600_000
 MOST_CHARACTERS = 2**16  # of a line
+MOST_CELLS = 1000  # of a line of a table
 MOST_LIST = 2**26  # bytes
 MOST_TABLE = 2**29  # bytes
 DELIMITERS = ",;\t|"
 
 
-def read_lines(source: Source, name: str, most: int = MOST_LIST, errors: str = "strict") -> Iterator[tuple[int, str]]:
+def read_lines(source: Source, name: str, most: int, errors: str = "strict") -> Iterator[tuple[int, str]]:
     """(line, text) of a file in UTF-8, with its line end. UserError naming the file where it is not there, is not
     readable as text, or is larger than ``most`` bytes, and the line that is too many or too long."""
     place = source.where(name)
@@ -44,31 +45,28 @@ def read_lines(source: Source, name: str, most: int = MOST_LIST, errors: str = "
 
 def read_words(source: Source, name: str, errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
     """(line, words) of a list, empty lines left out; errors as ``read_lines``."""
-    return ((line, words) for line, text in read_lines(source, name, errors=errors) if (words := text.split()))
+    return ((line, words) for line, text in read_lines(source, name, MOST_LIST, errors) if (words := text.split()))
 
 
 def read_cells(source: Source, name: str, delimiter: str = "") -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of a CSV, empty lines left out; separated by the delimiter, or by what separates the first line.
-    Errors as ``read_lines``, also for what is no CSV."""
+    """(line, cells) of a CSV, empty lines left out; separated by the delimiter or, where none is given, by what
+    separates the first line, which is a header then. Errors as ``read_lines``, also for what is no CSV or has no
+    header."""
+    place = source.where(name)
     texts = (text for _, text in read_lines(source, name, MOST_TABLE))
     first = next(texts, "")
+    if not delimiter and not any(map(str.isalnum, first)):
+        raise UserError(f"{place}: its first line is empty, expected a CSV with a header; get a clean copy")
     rows = csv.reader(chain([first], texts), delimiter=delimiter or max(DELIMITERS, key=first.count))
     try:
         for row in rows:
+            if len(row) > MOST_CELLS:
+                raise UserError(f"{place}:{rows.line_num}: {len(row):,} values, expected {MOST_CELLS:,} at most; get a "
+                                "clean copy, or leave columns out")
             if any(cell.strip() for cell in row):
                 yield rows.line_num, row
     except csv.Error as error:
-        place = f"{source.where(name)}:{rows.line_num}"
-        raise UserError(f"{place}: not readable as a CSV ({error}); get a clean copy") from None
-
-
-def read_rows(source: Source, name: str) -> Iterator[tuple[int, list[str]]]:
-    """As ``read_cells``, the header first. UserError where there is none."""
-    rows = read_cells(source, name)
-    header = next(rows, None)
-    if header is None or header[0] > 1:
-        raise UserError(f"{source.where(name)}: is empty, expected a CSV with a header; get a clean copy")
-    return chain([header], rows)
+        raise UserError(f"{place}:{rows.line_num}: not readable as a CSV ({error}); get a clean copy") from None
 
 
 def read_table(source: Source, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
@@ -76,7 +74,7 @@ def read_table(source: Source, name: str, columns: tuple[str, ...]) -> Iterator[
 
     UserError naming the file for a missing column (with its near match), a short row, or broken text.
     """
-    place, rows = source.where(name), read_rows(source, name)
+    place, rows = source.where(name), read_cells(source, name)
     _, cells = next(rows)
     header = [cell.strip() for cell in cells]
     for column in columns:

@@ -14,7 +14,7 @@ from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
 from fer_bench.data.boxes import CORNERS, SIZED, box_of
 from fer_bench.data.class_folders import class_names
 from fer_bench.data.forms import first_names
-from fer_bench.data.lists import read_rows
+from fer_bench.data.lists import read_cells
 from fer_bench.errors import UserError, near
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "privatetest": "test",
@@ -38,7 +38,7 @@ MOST_VOTES = 1_000_000  # for one class; nobody asked so many people
 def read(root: Source, options: Options) -> Found:
     """Classes in order of name, of number when all labels are numbers, or of the expressions."""
     place = root.where(options.file)
-    rows = read_rows(root, options.file)
+    rows = read_cells(root, options.file)
     _, header = next(rows)
     columns = Columns([head.strip() for head in header], options, place)
     parts = dict[str, Part]()
