@@ -19,6 +19,7 @@ from fer_bench.data.catalog import ADAPTERS, Dataset
 from fer_bench.data.drawn import synthetic
 from fer_bench.data.forms import first_names
 from fer_bench.data.pack import IMAGES, Pack, Split, make_pack, write_pack
+from fer_bench.data.unread import unread
 from fer_bench.errors import UserError
 from fer_bench.python_files import imported
 
@@ -68,6 +69,7 @@ def read(dataset: Dataset, source: Source, layout: str, say: Say) -> Found:
             raise
         raise UserError(f"{info.file}: read of dataset '{info.name}' failed ({type(error).__name__}: {error}); mend "
                         "the file") from error
+    found.notes.extend(unread(source))
     return found
 
 
