@@ -57,7 +57,7 @@ def class_names(labels: Iterable[str], option: str, place: str) -> tuple[tuple[s
     name; or by the usual names and order of expressions. Raises UserError for one class in all, for labels that only
     differ in spelling, and for a label that is no expression where expressions are asked for."""
     known = sorted(set(labels))
-    if len(known) > MOST_CLASSES or max(map(len, known)) > MOST_LABEL:
+    if len(known) > MOST_CLASSES or max(map(len, known), default=0) > MOST_LABEL:
         raise UserError(f"{place}: {len(known):,} classes, such as '{max(known, key=len)[:60]}', expected at most "
                         f"{MOST_CLASSES} of {MOST_LABEL} characters; give the column or folders that hold classes")
     if bad := [label for label in known if not label.isprintable()]:

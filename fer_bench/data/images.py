@@ -58,6 +58,7 @@ def load(found: Found, source: Source, size: int | None, say: Say, scratch: Path
     forms = _forms(source, faces, say)
     found.notes.extend(forms.notes(size))
     decoded = _decode_all(source, faces, forms.side(size), forms.grey, say, scratch)
+    found.notes.extend(forms.dark(decoded))
     result, start = {}, 0
     for name in used:
         result[name] = decoded[start : start + len(found.splits[name].ids)]

@@ -60,6 +60,22 @@ def test_expressions_have_one_name_and_order(tmp_path: Path) -> None:
     assert "label 'bored' is no expression known" in line_of(f"folder:{root}", tmp_path, BY_NAME)
 
 
+def test_splits_may_spell_an_expression_in_several_ways(tmp_path: Path) -> None:
+    root = fake.class_folders(tmp_path / "faces", ("Happy", "sad"), ("train",))
+    fake.class_folders(root, ("SA", "happiness", "joy"), ("test",))
+    line = line_of(f"folder:{root}", tmp_path)
+    assert "'Happy' and 'happiness'" in line and "--data-option classes=expressions" in line
+    pack = opened(f"folder:{root}", tmp_path, BY_NAME)
+    assert pack.classes == ("happiness", "sadness") and pack.train.labels.tolist() == [0, 0, 1, 1]
+    assert dict(zip(pack.test.ids, pack.test.labels.tolist(), strict=True)) == {
+        "test/SA/0.png": 1, "test/SA/1.png": 1, **{f"test/{name}/{i}.png": 0 for name in ("happiness", "joy")
+                                                   for i in (0, 1)}}
+    fake.image(root / "test/anger/0.png", 1)
+    assert "test/anger: no class of this dataset" in line_of(f"folder:{root}", tmp_path, BY_NAME)
+    (root / "train/anger").mkdir()
+    assert "train/anger: this class folder holds no images" in line_of(f"folder:{root}", tmp_path, BY_NAME)
+
+
 def test_one_class_in_all_is_refused(tmp_path: Path) -> None:
     assert "1 class (sad), expected at least two" in line_of(f"csv:{fake.csv_file(tmp_path / 'x', ('sad',))}", tmp_path)
 

@@ -138,6 +138,8 @@ def test_what_would_take_all_memory_is_refused(tmp_path: Path, refuse, monkeypat
     assert "300 classes, such as" in refuse(f"csv:{table}")
     fake.write(table, ["path,label,split", f"0.png,{'9' * 5000},train", "1.png,1,train"])
     assert "2 classes, such as '999" in refuse(f"csv:{table}")
+    fake.write(table, ["path,label,split"])
+    assert "0 class" in refuse(f"csv:{table}")
     monkeypatch.setattr(opening, "MOST_NAMES", 40)
     fake.write(table, ["path,label,split", "0.png,1,train", f"{'x' * 30}.png,2,train"])
     assert "a name in train has 34 characters" in refuse(f"csv:{table}")
