@@ -32,8 +32,8 @@ def test_expw_cuts_every_face_out(tmp_path: Path, read) -> None:
 @pytest.mark.parametrize(("old", "new", "parts"), [
     ("photo_0.jpg 0 2 3 23 22 91.5 0", "photo_0.jpg 0 2 3 23 22 91.5", ("label.lst:1", "top, left, right")),
     ("photo_0.jpg 0 2 3 23 22 91.5 0", "photo_0.jpg 0 2 3 23 22 91.5 7", ("label.lst:1", "'7'", "0..6")),
-    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 x", ("label.lst:1", "box '2 3 x 22'")),
-    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 3", ("label.lst:1", "box '2 3 3 22'")),
+    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 x", ("label.lst:1", "box '2,3,x,22'")),
+    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 3", ("label.lst:1", "box '2,3,3,22'")),
     ("photo_0.jpg 1", "photo_0.jpg 0", ("1 duplicated ids", "photo_0.jpg#0")),
     ("photo_0.jpg 0 2", "photo_9.jpg 0 2", ("1 of 14 images", "not there", "photo_9.jpg")),
 ])

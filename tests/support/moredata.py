@@ -143,6 +143,16 @@ def sfew(root: Path, splits: tuple[str, ...] = ("Train", "Val")) -> Path:
     return fake.class_folders(root, SFEW, splits)
 
 
+def csv_of_all(root: Path) -> Path:
+    """A CSV with all that one may hold: ids, boxes, votes, subjects."""
+    lines = ["id,path,label,split,x,y,width,height,votes_sad,votes_happy,subject"]
+    for i in range(8):
+        image(root / f"faces/{i // 2}.png", i // 2, (20, 16), mode="L")
+        lines.append(f"{i},faces/{i // 2}.png,{('sad', 'happy')[i % 2]},{'train' if i < 4 else 'test'},"
+                     f"{i % 2},2,10,12,{i},{10 - i},{i % 3}")
+    return write(root / "faces.csv", lines)
+
+
 def replaced(path: Path, old: str, new: str) -> None:
     """Write other text into a file."""
     text = path.read_text()

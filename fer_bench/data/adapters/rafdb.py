@@ -8,7 +8,7 @@ from __future__ import annotations
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
 from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.forms import first_names
-from fer_bench.data.lists import label_number
+from fer_bench.data.lists import label_number, read_words
 from fer_bench.data.named_folders import read_named_folders, test_or_valid
 from fer_bench.errors import UserError
 
@@ -65,9 +65,8 @@ def read_lists(root: Source, files: list[str], inside: str, classes: int) -> Fou
     found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
     aligned = inside + ("Image/aligned" if root.exists(f"{inside}Image/aligned") else "aligned")
     for file in files:
-        for line, words in enumerate((row.split() for row in root.text(file).splitlines()), 1):
-            if words:
-                add(found, words, f"{root.where(file)}:{line}", aligned, classes)
+        for line, words in read_words(root, file):
+            add(found, words, f"{root.where(file)}:{line}", aligned, classes)
     return found
 
 
@@ -125,9 +124,9 @@ def compared(root: Source, found: Found, used: list[str]) -> Found:
     for file in (*LISTS, *SPLIT_LISTS, *TABLES):
         if file in used or not root.exists(file):
             continue
-        lines = root.read(file).decode("utf-8-sig", "replace").replace(",", " ").splitlines()
-        said = {raf_name(words[0]): int(words[1]) - 1 for words in map(str.split, lines)
-                if len(words) == 2 and words[1].isdecimal()}
+        lines = (" ".join(words).replace(",", " ").split() for _, words in read_words(root, file, errors="replace"))
+        said = {raf_name(words[0]): int(words[1]) - 1 for words in lines
+                if len(words) == 2 and words[1].isdecimal() and len(words[1]) < 3}
         other = [name for name, label in said.items() if labels.get(name, label) != label]
         if other:
             found.notes.append(f"{file} gives {len(other)} faces another label ({first_names(other)}); labels are "
