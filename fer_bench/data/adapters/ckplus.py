@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
+from fer_bench.data.lists import read_words
 from fer_bench.data.named_folders import folder_labels
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, printable
 
 NAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\.\w+")
 PEAK = 3  # frames of a sequence, which begins neutral and ends at the expression's peak
@@ -80,11 +81,11 @@ def emotion_of(root: Source, folder: str) -> str:
     files = root.files(folder, (".txt",)) if root.exists(folder) else []
     if not files:
         return ""
-    place, text = f"{folder}/{files[0]}", root.text(f"{folder}/{files[0]}").strip()
-    if len(files) > 1 or not re.fullmatch(r"[0-7](\.0*)?(e[+-]?0+)?", text):
-        found = f"{len(files)} labels" if len(files) > 1 else f"'{text[:40]}'"
-        raise UserError(f"{root.where(place)}: {found}, expected one number 0..7; get a clean copy")
-    return EMOTIONS.get(int(text[0]), "neutral")
+    found = [word for file in files for _, words in read_words(root, f"{folder}/{file}") for word in words]
+    if len(found) != 1 or not re.fullmatch(r"[0-7](\.0*)?(e[+-]?0+)?", found[0]):
+        raise UserError(f"{root.where(folder)}/{files[0]}: found '{printable(' '.join(found))[:40]}', expected one "
+                        "number 0..7; get a clean copy")
+    return EMOTIONS.get(int(found[0][0]), "neutral")
 
 
 def subject_of(image: str, root: Source) -> str:
