@@ -26,6 +26,7 @@ from fer_bench.cli.options import (
     parse_roots,
     say,
 )
+from fer_bench.errors import UserError
 
 app = typer.Typer()
 
@@ -45,16 +46,28 @@ def table(
     data: Annotated[str | None, typer.Option("--data", help="Only runs on data of this fingerprint.")] = None,
     weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
+    sort: Annotated[str, typer.Option(help="gain, overall, mean, passes or method; gain where the baseline has run, "
+                                           "else accuracy.")] = "",
+    top: Annotated[int | None, typer.Option(min=1, help="Only the N best of each block, and the baseline.")] = None,
+    by_family: Annotated[bool, typer.Option("--by-family", help="A block for each family of methods.")] = False,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write every layout and format into this folder.")] = None,
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
     from fer_bench.cli import commands
+    from fer_bench.tables import Order
 
+    only_one = {"--layout": layout != "comparison", "--format": format != "markdown", "--select": select != "auto",
+                "--sort": bool(sort), "--top": top is not None, "--by-family": by_family, "--published": published}
+    if out and (given := next((option for option, there in only_one.items() if there), None)):
+        raise UserError(f"{given} with --out: --out writes every layout in every format, with published numbers, each "
+                        f"in its usual order; leave {given} out, or --out and save what is printed")
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    print(commands.table(results, layout, format, select, filters, published, out, say))
+    how = {"layout": layout, "select": select, "published": "all" if published else "",
+           "order": Order(sort, top or 0, by_family)}
+    print(commands.table(results, filters, how, format, out, say))
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"

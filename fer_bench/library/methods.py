@@ -47,6 +47,14 @@ def method_info(name: str, plugins: Iterable[Path] = ()) -> MethodInfo:
     return found[name]
 
 
+def with_released(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names, each followed by its `-released` twin where that is known: what a paper says and what its authors'
+    code does are shown together."""
+    wanted, known = list(names), set(known)
+    both = (name for name in wanted for name in (name, f"{name}-released"))
+    return list(dict.fromkeys(name for name in both if name in wanted or name in known))
+
+
 def load_class(info: MethodInfo) -> type:
     """Import the method's file and return its class. Raises UserError naming file and cause."""
     module = imported(info.file, code_hash([info.file]), f"method '{info.name}'")

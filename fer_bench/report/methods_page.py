@@ -85,7 +85,7 @@ def settings(parameters: dict[str, Parameter]) -> str:
 
 def numbers_elsewhere(info: MethodInfo, published: Sequence[Published]) -> list[str]:
     """Published numbers of a method, by source."""
-    own = [row for row in published if row.method.lower().replace(" ", "-") == info.name]
+    own = [row for row in published if row.label == info.name]
     lines = []
     for source, rows in groupby(sorted(own, key=lambda row: row.source), lambda row: row.source):
         found = "; ".join(f"{r.dataset} {r.protocol} {r.metric} {100 * r.value:.2f} ({r.backbone})" for r in rows)
