@@ -71,13 +71,14 @@ def table(
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"
-                            "run_bench.py list methods --paper\n\n"
+                            "run_bench.py list methods --paper\n\nrun_bench.py list --json\n\n"
                             "run_bench.py list methods --markdown --results results/drawn-faces")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
     markdown: Annotated[bool, typer.Option("--markdown", help="Methods only: as docs/methods.md.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="Methods only: how each source trains it (--track "
                                                         "paper); with --markdown as docs/paper-recipes.md.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, every number exact.")] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
 ) -> None:
@@ -89,7 +90,11 @@ def list_(
     check_choice("list", what, ("all", *listing.KINDS))
     for option in ["--markdown"] * markdown + ["--paper"] * paper:
         check_choice(f"list {option}", what, ("methods",))
-    if markdown:
+    if json and (markdown or paper):
+        raise UserError("list --json: has all that --markdown and --paper say; leave the other option out")
+    if json:
+        print(listing.as_json(what, plugins, say))
+    elif markdown:
         print(commands.paper_in_markdown(plugins, say) if paper
               else commands.methods_in_markdown(plugins, results, say), end="")
     elif paper:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from fer_bench.library.numbers import short
 from fer_bench.library.source import MethodInfo, Parameter
 from fer_bench.tables.model import Record
 from fer_bench.tables.published import Published
@@ -80,7 +81,7 @@ def changed(info: MethodInfo, base: MethodInfo) -> dict[str, Parameter]:
 
 def settings(parameters: dict[str, Parameter]) -> str:
     """Names and defaults in one line."""
-    return ", ".join(f"`{name}={p.default}`" for name, p in parameters.items()) or "none"
+    return ", ".join(f"`{name}={short(p.default)}`" for name, p in parameters.items()) or "none"
 
 
 def numbers_elsewhere(info: MethodInfo, published: Sequence[Published]) -> list[str]:
