@@ -18,7 +18,7 @@ from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.runs.execute import execute
 from fer_bench.runs.faces import pack_of, prepared, protocol_notes
-from fer_bench.runs.outcomes import open_tests, with_outcomes
+from fer_bench.runs.outcomes import open_tests
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
@@ -152,28 +152,6 @@ def print_summary(request: Request, records: list[Record], store: Store, say: Sa
     if twins and not also:
         say(f"{', '.join(twins)}: not run here; add it to --method to see what the public code does")
     say(f"{len(records)} record(s) under {store.results / 'records'}; more tables: run_bench.py table --layout noise")
-
-
-def table(results: Path, filters: dict[str, Any], how: dict[str, Any], format: str, out: Path | None,
-          say: Say) -> str:
-    """The text of a table, or the names of the files written. ``how``: layout and options of ``make_table``."""
-    from fer_bench.library.methods import with_released
-    from fer_bench.tables import fill_commands, make_table, render, select_records, write_tables
-
-    names: dict[str, Any] = {key: [name.strip() for name in filters[key].split(",")]
-                             for key in ("methods", "protocols", "datasets") if filters[key]}
-    seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
-    single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights", "data")}
-    records = with_outcomes(read_records(results, say), results, say)
-    if "methods" in names:
-        names["methods"] = with_released(names["methods"], {record["label"] for record in records})
-    records = select_records(records, seeds=seeds, **names, **single)
-    if out is not None:
-        return "\n".join(str(path) for path in write_tables(records, out))
-    made = make_table(records, **how)
-    for command in fill_commands(made):
-        say(f"missing: {command}")
-    return render(made, format)
 
 
 def export(request: Request, say: Say) -> None:

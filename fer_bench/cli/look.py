@@ -15,6 +15,15 @@ from fer_bench.cli.options import (
     DataOptions,
     Datasets,
     NoiseList,
+    OnlyCode,
+    OnlyData,
+    OnlyDataset,
+    OnlyMethod,
+    OnlyProtocol,
+    OnlyRecipe,
+    OnlySeeds,
+    OnlyTrack,
+    OnlyWeights,
     PackSize,
     Plugins,
     Protocols,
@@ -37,15 +46,15 @@ def table(
                                              "corruptions or votes.")] = "comparison",
     format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
     select: Annotated[str, typer.Option(help="The epoch: last, best (on test), val; auto: val or last.")] = "auto",
-    method: Annotated[str | None, typer.Option("--method", help="Only these methods.")] = None,
-    protocol: Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")] = None,
-    track: Annotated[str | None, typer.Option("--track", help="Only runs of this track.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="Only this version: engine=1, nla=2 or a hash.")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="Only runs on data of this fingerprint.")] = None,
-    weights: Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")] = None,
-    seeds: Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")] = None,
+    method: OnlyMethod = None,
+    protocol: OnlyProtocol = None,
+    dataset: OnlyDataset = None,
+    recipe: OnlyRecipe = None,
+    track: OnlyTrack = None,
+    code: OnlyCode = None,
+    data: OnlyData = None,
+    weights: OnlyWeights = None,
+    seeds: OnlySeeds = None,
     sort: Annotated[str, typer.Option(help="gain, overall, mean, passes or method; gain where the baseline has run, "
                                            "else accuracy.")] = "",
     top: Annotated[int | None, typer.Option(min=1, help="Only the N best of each block, and the baseline.")] = None,
@@ -55,7 +64,7 @@ def table(
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
-    from fer_bench.cli import commands
+    from fer_bench.cli import reading
     from fer_bench.tables import Order
 
     only_one = {"--layout": layout != "comparison", "--format": format != "markdown", "--select": select != "auto",
@@ -67,7 +76,7 @@ def table(
                "code": code, "weights": weights, "seeds": seeds, "data": data}
     how = {"layout": layout, "select": select, "published": "all" if published else "",
            "order": Order(sort, top or 0, by_family)}
-    print(commands.table(results, filters, how, format, out, say))
+    print(reading.table(results, filters, how, format, out, say))
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"

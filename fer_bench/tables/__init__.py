@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from fer_bench.tables.records import check_versions, dataset_of, natural, protoc
 from fer_bench.tables.render import SUFFIXES, render
 
 __all__ = ["LAYOUTS", "Cell", "Column", "Missing", "Order", "Record", "Row", "Section", "Table", "check_versions"]
-__all__ += ["fill_commands", "make_table", "make_tables", "render", "select_records", "write_tables"]
+__all__ += ["commands_of", "fill_commands", "make_table", "make_tables", "render", "select_records", "write_tables"]
 
 ASKS = {"test-on": "--test-on DATASET", "subset": "--test-subset NAME=FILE", "corruptions": "--test-corruptions",
         "votes": "--test-votes"}
@@ -115,12 +115,17 @@ def _nothing(records: Sequence[Record], layout: str, plan: Layout) -> UserError:
 
 
 def fill_commands(table: Table) -> list[str]:
-    """The commands that run what the table lacks, merged over methods, protocols and datasets.
+    """The commands that run what the table lacks."""
+    return commands_of(table.missing)
+
+
+def commands_of(gaps: Iterable[Missing]) -> list[str]:
+    """The commands of some runs, merged over methods, protocols and datasets.
 
     DIR-<dataset> and FILE-<sha256> stand for the data folder and the weights file of the other runs.
     """
     jobs: list[Job] = []
-    for gap in table.missing:
+    for gap in gaps:
         method, *settings = re.split(r" (?=[A-Za-z_]\w*=)", gap.label)
         words = [word for setting in settings for word in ("--set", setting)]
         seeds = tuple(str(seed) for seed in gap.seeds)

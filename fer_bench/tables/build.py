@@ -143,7 +143,7 @@ class Grid:
                     if absent:
                         where = (label, dataset_of(some), str(protocol))
                         lacking = tuple(sorted({seed for seed, _ in absent}))
-                        options = (*_options(some), *self.asked.get(slot, ()))
+                        options = (*options_of(some), *self.asked.get(slot, ()))
                         gaps.append(Missing(*where, lacking, options, len(absent)))
         return gaps
 
@@ -163,7 +163,7 @@ def _first(runs: Runs) -> Record:
     return next(iter(next(iter(runs.values())).values()))
 
 
-def _options(record: Record) -> tuple[str, ...]:
+def options_of(record: Record) -> tuple[str, ...]:
     """What a command must add so that its runs fit this table; the user fills in DIR-... and FILE-...."""
     spec, dataset = record["spec"], dataset_of(record)
     options = []
