@@ -71,6 +71,11 @@ def section(infos: Sequence[MethodInfo], published: Sequence[Published], records
                       f"[paper-recipes.md](paper-recipes.md#{base.name})."]
     for info in infos:
         lines += numbers_elsewhere(info, published) + numbers_here(info, records)
+    known = {row.label for row in published}
+    unread = [info.name for info in infos if info.family == "fer" and info.name.removesuffix("-released") not in known]
+    if published and unread:
+        lines += ["", f"Of {', '.join(unread)} no published number could be read in a primary source; "
+                  "[tables.md](tables.md#published-numbers) says how to add one."]
     return "\n".join(lines) + "\n"
 
 

@@ -87,7 +87,7 @@ def published_notes(grid: Grid, sections: Sequence[Section]) -> list[str]:
     if found := {section.lead[0] for section in sections if section.published}:
         ours = [record for key in grid.order if key[0] in found for runs in grid.blocks[key].values()
                 for units in runs.values() for record in units.values()]
-        networks = sorted({f"{r['spec']['recipe']['backbone']} from {short_weights(r)}" for r in ours})
+        networks = sorted({f"network {r['spec']['recipe']['backbone']}, pre-training {short_weights(r)}" for r in ours})
         notes.append("Published numbers are context only: their noise is drawn otherwise, and a note says of each what "
                      f"else sets it apart. Ours: {' or '.join(networks)}, {_seeds(ours)}.")
     known = methods()[0]

@@ -34,7 +34,7 @@ def test_who_asks_for_nla_sees_what_its_code_does_too(capsys):
         "nla", "nla-released"]
     assert "- nla: our reading of its paper; nla-released: as its authors' public code has it" in shown
     assert "- Of nla, nla-released no published number could be read in a primary source; docs/tables.md says" in shown
-    assert "Ours: dlib-face from dlib-face, one seed." in shown
+    assert "Ours: network dlib-face, pre-training dlib-face, one seed." in shown
 
 
 def test_rows_are_ranked_and_left_out_as_asked(capsys):
