@@ -8,7 +8,7 @@ from itertools import groupby
 from fer_bench.library.numbers import short
 from fer_bench.library.source import MethodInfo, Parameter
 from fer_bench.tables.model import Record
-from fer_bench.tables.published import Published
+from fer_bench.tables.published import Published, without_numbers
 from fer_bench.tables.stats import mean
 from fer_bench.tables.text import views_in_words
 
@@ -71,8 +71,7 @@ def section(infos: Sequence[MethodInfo], published: Sequence[Published], records
                       f"[paper-recipes.md](paper-recipes.md#{base.name})."]
     for info in infos:
         lines += numbers_elsewhere(info, published) + numbers_here(info, records)
-    known = {row.label for row in published}
-    unread = [info.name for info in infos if info.family == "fer" and info.name.removesuffix("-released") not in known]
+    unread = without_numbers([info.name for info in infos if info.family == "fer"], published)
     if published and unread:
         lines += ["", f"Of {', '.join(unread)} no published number could be read in a primary source; "
                   "[tables.md](tables.md#published-numbers) says how to add one."]

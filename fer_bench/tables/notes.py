@@ -10,7 +10,7 @@ from fer_bench.tables.build import Grid
 from fer_bench.tables.further import test_notes
 from fer_bench.tables.model import Cell, Missing, Record, Row, Section
 from fer_bench.tables.order import Order, order_notes
-from fer_bench.tables.published import Wanted, without_numbers
+from fer_bench.tables.published import Wanted, read_published, same_dataset, without_numbers
 from fer_bench.tables.records import dataset_of, folds_of, natural, protocol_of, short_weights
 from fer_bench.tables.stats import ALPHA
 from fer_bench.tables.text import views_in_words
@@ -90,10 +90,12 @@ def published_notes(grid: Grid, sections: Sequence[Section]) -> list[str]:
         networks = sorted({f"network {r['spec']['recipe']['backbone']}, pre-training {short_weights(r)}" for r in ours})
         notes.append("Published numbers are context only: their noise is drawn otherwise, and a note says of each what "
                      f"else sets it apart. Ours: {' or '.join(networks)}, {_seeds(ours)}.")
-    known = methods()[0]
+    entries, known = read_published(), methods()[0]
+    datasets = {dataset_of(record) for record in grid.records()}
+    if not any(same_dataset(entry, dataset) for entry in entries for dataset in datasets):
+        return notes  # nobody looks for published numbers of this dataset
     names = sorted({label.split(" ")[0] for label in grid.labels()})
-    faces = [name for name in names if name in known and known[name].family == "fer"]
-    if lacking := without_numbers(faces, {dataset_of(record) for record in grid.records()}):
+    if lacking := without_numbers([n for n in names if n in known and known[n].family == "fer"], entries):
         notes.append(f"Of {', '.join(lacking)} no published number could be read in a primary source; docs/tables.md "
                      "says how to add one.")
     return notes

@@ -79,13 +79,10 @@ def _entry(row: dict[str, str]) -> Published:
                      seeds=int(seeds) if seeds else None, **row)
 
 
-def without_numbers(names: Iterable[str], datasets: Iterable[str]) -> list[str]:
-    """Those of some methods of which the file has no number at all; none where it knows no dataset of the table."""
-    entries = read_published()
-    if not any(same_dataset(entry, dataset) for entry in entries for dataset in datasets):
-        return []
+def without_numbers(names: Iterable[str], entries: Iterable[Published]) -> list[str]:
+    """Those of some methods of which there is no number at all; nla-released counts as nla, mek-swin as mek."""
     known = {entry.label for entry in entries}
-    return [name for name in names if name.removesuffix("-released") not in known]
+    return [name for name in names if not any(name == label or name.startswith(f"{label}-") for label in known)]
 
 
 def protocol_key(protocol: Mapping[str, Any]) -> str:

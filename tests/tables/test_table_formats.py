@@ -27,7 +27,7 @@ from fer_bench.tables import (
     render,
     write_tables,
 )
-from fer_bench.tables.published import protocol_key, read_published
+from fer_bench.tables.published import protocol_key, read_published, without_numbers
 from fer_bench.tables.text import cell_text
 
 COMPARISON = """\
@@ -106,6 +106,17 @@ def test_every_published_number_is_plausible_and_has_a_source() -> None:
     assert all(entry.seeds in (None, 1) or entry.std for entry in entries), "several seeds have a spread"
     with pytest.raises(UserError, match=r"expected the repository's results/published.csv"):
         read_published(path=Path("nowhere.csv"))
+
+
+def test_methods_of_which_no_number_could_be_read_are_named() -> None:
+    names = ["nla", "nla-released", "mek-swin", "mek-rsl", "scn", "soft"]
+    assert without_numbers(names, read_published()) == ["nla", "nla-released", "soft"]
+    records = [r for name in ("ce", "nla", "scn", "mixup") for r in runs(name, [0.8], dataset="rafdb")]
+    note = "Of nla no published number could be read in a primary source; docs/tables.md says how to add one."
+    assert note in make_table(records, "comparison", published="all").footnotes
+    assert note not in make_table(records, "comparison").footnotes
+    drawn = [r for name in ("ce", "nla") for r in runs(name, [0.8])]
+    assert note not in make_table(drawn, "comparison", published="all").footnotes, "nobody looks for any there"
 
 
 def test_protocol_keys_come_from_content() -> None:
