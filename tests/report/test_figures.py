@@ -16,6 +16,8 @@ from fer_bench.errors import UserError
 from fer_bench.report.figures import drawn, write_figures
 from fer_bench.report.figures.classes import confusion, shortened
 from fer_bench.report.figures.lines import course, rates
+from fer_bench.report.figures.ranks import complete as complete_cases
+from fer_bench.report.figures.ranks import critical_difference, groups, mean_ranks
 from fer_bench.report.figures.style import COLOURS, paper, saved
 from fer_bench.report.figures.subject import Subject, subjects
 from fer_bench.report.figures.tradeoffs import accuracies, costs_of
@@ -105,6 +107,16 @@ def test_class_names_are_as_short_as_they_can_be(classes: list[str], expected: l
     assert shortened(classes) == expected
 
 
+def test_mean_ranks_and_what_they_do_not_part() -> None:
+    cases = complete_cases([{"a": 9.0, "b": 8.0, "c": 8.0}, {"a": 7.0, "b": 8.0, "c": 6.0, "d": 5.0}, {"a": 1.0}])
+    assert cases == [{"a": 9.0, "b": 8.0, "c": 8.0}, {"a": 7.0, "b": 8.0, "c": 6.0}]
+    assert mean_ranks(cases) == {"a": 1.5, "b": 1.75, "c": 2.75}
+    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005), "the example of Demsar 2006"
+    assert groups({"a": 1.0, "b": 2.0, "c": 2.4, "d": 4.0}, 1.5) == [(0, 2)]
+    assert groups({"a": 1.0, "b": 2.0, "c": 3.0, "d": 9.0}, 1.5) == [(0, 1), (1, 2)]
+    assert groups({"a": 1.0, "b": 3.0}, 2.0) == [], "a critical difference parts"
+
+
 def test_who_stands_out() -> None:
     found = subject(some("nla-released", *(f"m{place:02}" for place in range(20)))).looks
     assert list(found)[:3] == ["ce", "nla", "nla-released"] and len(found) == len(COLOURS)
@@ -185,7 +197,7 @@ def test_nothing_covers_anything_else() -> None:
             figure.draw_without_rendering()
             panels = [axis.get_tightbbox() for axis in figure.axes if axis.get_visible()]
             page = figure.bbox
-            for box in panels:
+            for box in [*panels, *(text.get_window_extent() for text in figure.texts)]:
                 assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1 and box.y0 >= page.y0 - 1, name
             for legend in figure.legends:
                 frame = legend.get_window_extent()

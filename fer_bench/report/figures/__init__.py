@@ -43,12 +43,13 @@ def write_figures(records: Sequence[Record], directory: Path, baseline: str = "c
 
 def drawn(records: Sequence[Record], baseline: str) -> Iterator[tuple[str, Figure]]:
     """Names of files (gain-double; with the dataset where there are several) and figures."""
-    from fer_bench.report.figures import classes, gains, lines, tradeoffs
+    from fer_bench.report.figures import classes, gains, lines, ranks, tradeoffs
 
-    several = len({record["spec"]["dataset"]["name"] for record in records}) > 1
-    for subject in subjects(records, baseline):
-        for size, inches in style.WIDTHS.items():
-            for part in (gains, lines, tradeoffs, classes):
-                for name, figure in part.figures(subject, inches):
-                    words = [*[subject.dataset] * several, name, size]
-                    yield re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)), figure
+    made = list(subjects(records, baseline))
+    for size, inches in style.WIDTHS.items():
+        found = [(subject.dataset, *one) for subject in made for part in (gains, lines, tradeoffs, classes)
+                 for one in part.figures(subject, inches)]
+        found += [("", *one) for one in ranks.figures(made, inches)]  # of all datasets
+        for dataset, name, figure in found:
+            words = [*[dataset] * (len(made) > 1 and bool(dataset)), name, size]
+            yield re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)), figure
