@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError
+from fer_bench.runs.faces import cached_pack
 from fer_bench.runs.outcomes import with_outcomes
+from fer_bench.runs.request import Request
 from fer_bench.runs.spec import parse_seeds
 from fer_bench.runs.store import Record, read_records, write_whole
 
@@ -60,8 +64,27 @@ def figures(folders: Sequence[Path], filters: dict[str, Any], directory: Path, s
                         "write to, on a disk with room") from None
 
 
-def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, say: Say) -> Path:
-    """Write the page of results into a folder; returns its file. Raises UserError."""
+def packs_to_show(records: Sequence[Record], request: Request, faces: bool, say: Say) -> list[Pack]:
+    """The datasets of some records whose faces may be drawn: the embedded one, and with ``faces`` those whose folder is
+    given. Raises UserError for a folder that holds no dataset of the records."""
+    names = sorted({str(record["spec"]["dataset"]["name"]) for record in records})
+    if not faces and request.roots:
+        raise UserError("--data-root: only the faces of --faces are read from it; add --faces, or leave it out")
+    given = {name for name in names if name in request.roots or (faces and "" in request.roots and ":" not in name)}
+    wanted = [name for name in names if name in given | {"synthetic"}]
+    if lacking := [name for name in names if faces and name not in wanted]:
+        say(f"no faces of {', '.join(lacking)}: give --data-root NAME=DIR")
+    packs = [cached_pack(one, request.cache, None, say) for one in replace(request, datasets=tuple(wanted)).asked()]
+    known = {record["spec"]["dataset"]["fingerprint"] for record in records}
+    for pack in packs:
+        if pack.fingerprint not in known:
+            say(f"no faces of {pack.name}: the records are of other data (fingerprint {pack.fingerprint[:12]} here)")
+    return packs
+
+
+def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request: Request, faces: bool,
+           say: Say) -> Path:
+    """Write the page of results into a folder; returns its file. request: where datasets lie. Raises UserError."""
     from fer_bench.report.gather import gather
     from fer_bench.report.results_page import index_of, plotly_source, render
 
@@ -73,9 +96,10 @@ def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, say: Say
         say(line)
 
     records = chosen_records(folders, filters, warn)
-    notes = [f"{len(left_out)} files of the folder were left out, as damaged or in conflict with another; the command "
-             "that made this page named them."] if left_out else []
-    text, path = render(gather(records, notes)), index_of(out)
+    count = f"{len(left_out):,} file{'s' * (len(left_out) > 1)}"
+    notes = [f"Left out: {count} of the folder, damaged or in conflict with another; the command that made this page "
+             "named them."] if left_out else []
+    text, path = render(gather(records, notes, packs_to_show(records, request, faces, say))), index_of(out)
     try:
         write_whole(path, text)
     except OSError as error:

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from fer_bench.cli.options import (
+    CACHE,
     RESULTS,
+    Cache,
+    DataOptions,
     OnlyCode,
     OnlyData,
     OnlyDataset,
@@ -18,9 +21,12 @@ from fer_bench.cli.options import (
     OnlySeeds,
     OnlyTrack,
     OnlyWeights,
+    Roots,
     SeveralResults,
+    parse_roots,
     say,
 )
+from fer_bench.errors import UserError
 
 app = typer.Typer()
 
@@ -43,14 +49,31 @@ def report(
     data: OnlyData = None,
     weights: OnlyWeights = None,
     seeds: OnlySeeds = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Draw faces of licensed datasets, too; their makers' terms say "
+                                                        "what may be shown.")] = False,
+    data_root: Roots = None,
+    data_option: DataOptions = None,
+    cache: Cache = CACHE,
 ) -> None:
     """Make one HTML file of the records: tables, figures, runs. It needs no network and no server."""
     from fer_bench.cli import reading
+    from fer_bench.runs.request import Request
+    from fer_bench.runs.spec import parse_settings
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
     folders = results or [RESULTS]
     if figures:
+        check_for_the_page(out is not None, {"--faces": faces, "--data-root": bool(data_root)})
         print(reading.figures(folders, filters, figures, say))
     if out or not figures:
-        print(reading.report(folders, filters, out or Path("report"), say))
+        request = Request((), (), (), (), cache, parse_roots(data_root),
+                          data_options=parse_settings("--data-option", data_option or []))
+        print(reading.report(folders, filters, out or Path("report"), request, faces, say))
+
+
+def check_for_the_page(page: bool, given: dict[str, bool]) -> None:
+    """Raise UserError for an option of the page where only figures are asked for."""
+    if not page and (option := next((option for option, there in given.items() if there), None)):
+        raise UserError(f"{option} with --figures: only the page shows faces; add -o DIR for the page, or leave "
+                        f"{option} out")

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fer_bench.tables.build import options_of
 from fer_bench.tables.model import Missing, Record
-from fer_bench.tables.records import dataset_of, protocol_of, unit_of
+from fer_bench.tables.records import dataset_of, mixtures, protocol_of, unit_of
 
+APART = ("the engine", "method", "hyper-parameters of method", "content of protocol")  # versions worth a word
 Rows = Mapping[str, Sequence[Record]]  # the runs of each row under one protocol
 Protocols = Mapping[str, Rows]  # in one setting
 
@@ -47,6 +48,10 @@ def warnings(settings: Mapping[str, Protocols]) -> Iterator[str]:
         if lack := len(rows) * len(protocols) - len(cells):
             yield (f"{name}: {lack:,} of {len(rows) * len(protocols):,} cells (method under protocol) have no run; "
                    "means over protocols leave their methods out.")
+    for mixture in mixtures(record for protocols in settings.values() for rows in protocols.values()
+                            for runs in rows.values() for record in runs):
+        if mixture.kind in APART:
+            yield f"Shown apart, versions of {mixture.what}: {mixture.found}. {mixture.option} chooses one."
     if len(settings) > 1:
         yield ("Numbers of different settings (dataset, recipe, weights, versions) are shown apart and never compared "
                "with each other.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError
 from fer_bench.library.methods import methods
+from fer_bench.report.faces import sheets
 from fer_bench.report.gaps import Protocols, missing, repeating, warnings
 from fer_bench.report.grouping import Place, places
 from fer_bench.report.packing import FINE, METRICS, run_of
@@ -23,9 +25,10 @@ from fer_bench.tables.training_sets import asked_of, counts_of
 Grouped = dict[str, dict[str, dict[str, list[Record]]]]  # setting, protocol, row
 
 
-def gather(records: Sequence[Record], notes: Sequence[str] = ()) -> Payload:
+def gather(records: Sequence[Record], notes: Sequence[str] = (), packs: Sequence[Pack] = ()) -> Payload:
     """The payload of a page of these records, which depends on nothing else. notes: warnings to begin with, such as
-    damaged records. Raises UserError for no records, and for one that lacks what every record has."""
+    damaged records. packs: datasets whose faces may be shown. Raises UserError for no records, and for one that lacks
+    what every record has."""
     if not records:
         raise UserError("no records to show: look at the folder of --results, or run first: python run_bench.py "
                         "--method ce,nla --protocol noise30 --seeds 3")
@@ -39,8 +42,11 @@ def gather(records: Sequence[Record], notes: Sequence[str] = ()) -> Payload:
     gaps = [gap for name in names for gap in missing(found[name])]
     facts = [facts_of(row, [record for record, place in zip(records, where, strict=True) if place.row == row])
              for row in sorted({place.row for place in where}, key=natural)]
-    return Payload(headline(records, where), [*notes, *warnings({name: found[name] for name in names})],
-                   commands_of(gaps), list(METRICS), settings, facts, blocks, pool.parts, [], [])
+    shown = [sheet for number, name in enumerate(names) for protocol, rows in sorted(found[name].items())
+             for pack in packs for sheet in sheets(number, protocol, rows, pack)]
+    known = [*notes, *warnings({name: found[name] for name in names})]
+    return Payload(headline(records, where), versions_of(records), known, commands_of(gaps), list(METRICS), settings,
+                   facts, blocks, pool.parts, [], shown)
 
 
 def all_places(records: Sequence[Record]) -> list[Place]:
@@ -80,6 +86,17 @@ def headline(records: Sequence[Record], where: Sequence[Place]) -> list[tuple[st
               "datasets": len({dataset_of(record) for record in records}), "seeds": len(seeds),
               "settings": len({place.setting for place in where})}
     return [(f"{count:,}", name if count != 1 else name.removesuffix("s")) for name, count in counts.items()]
+
+
+def versions_of(records: Sequence[Record]) -> list[str]:
+    """What made the records, each with its versions: "engine 1", "torch 2.14.1, 2.15.0"."""
+    found: dict[str, set[str]] = {"engine": {str(record["spec"]["code"]["engine"]) for record in records}}
+    for record in records:
+        for name in ("fer_bench", "torch", "device"):
+            if name in (environment := record.get("environment", {})):
+                found.setdefault(name, set()).add(str(environment[name]).partition("+")[0])
+    return [f"{name} {', '.join(sorted(values, key=natural))}".removeprefix("device ")
+            for name, values in found.items()]
 
 
 def setting_of(name: str, record: Record) -> Setting:

@@ -115,9 +115,10 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Face:
-    """A face that says something. uri: its PNG; lines: what is known of it."""
+    """A face that says something. uri: its PNG; name: its id; lines: what is known of it."""
 
     uri: str
+    name: str
     lines: list[str]
 
 
@@ -125,6 +126,8 @@ class Face:
 class FaceSheet:
     """Faces of one kind in one block."""
 
+    setting: int
+    protocol: str
     title: str
     about: str
     faces: list[Face]
@@ -132,9 +135,11 @@ class FaceSheet:
 
 @dataclass
 class Payload:
-    """A whole page. facts: number and what it counts; warnings: what a reader should know before reading."""
+    """A whole page. facts: number and what it counts; versions: of what made the
+    records; warnings: what a reader should know before reading."""
 
     facts: list[tuple[str, str]]
+    versions: list[str]
     warnings: list[str]
     missing: list[str]  # commands that fill the gaps
     metrics: list[str]

@@ -6,12 +6,14 @@ function update() {
   showConfusion();
   showFurther();
   showPublished();
+  showFaces();
   for (const id of Object.keys(CHARTS)) dirty.add(id);
   drawSeen();
 }
 
 const THEMES = { dark: "light", light: "dark" };
-const themeNow = () => document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+const themeNow = () =>
+  document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
 function showTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -30,7 +32,7 @@ function loadPlotly() {
   script.textContent = byId("plotly").textContent;
   document.head.append(script);
   drawSeen();
-  document.documentElement.dataset.ready = "yes";
+  document.documentElement.dataset.ready = Math.round(performance.now()); // milliseconds from opening to the figures in view
 }
 
 /** For paper all charts are drawn, in light colours. */
@@ -54,14 +56,16 @@ function begin() {
   settle();
   showTheme("");
   showFacts();
-  showFaces();
   showControls();
   listenToControls();
   listenToTable();
   listenToDialog();
   listenToPrinter();
   byId("theme").onclick = changeTheme;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showTheme(""); update(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    showTheme("");
+    update();
+  });
   matchMedia("(max-width: 699px)").addEventListener("change", update);
   update();
   watchCharts();

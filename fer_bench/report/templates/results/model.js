@@ -1,14 +1,27 @@
 // The payload unpacked, and the arithmetic over seeds. No drawing here.
 const DATA = JSON.parse(byId("payload").textContent);
-const FINE = 1e6, COARSE = 1e4;
+const FINE = 1e6,
+  COARSE = 1e4;
 const MEASURES = {
-  overall: "overall accuracy", mean: "mean accuracy", macro_f1: "macro-F1", ece: "calibration error", nll: "log loss",
+  overall: "overall accuracy",
+  mean: "mean accuracy",
+  macro_f1: "macro-F1",
+  ece: "calibration error",
+  nll: "log loss",
 };
 const ACCURACIES = ["overall", "mean", "macro_f1"];
-const RULES = { auto: "as the protocol says", last: "the last", best: "best on the test set", val: "best on held-out faces" };
+const RULES = {
+  auto: "as the protocol says",
+  last: "the last",
+  best: "best on the test set",
+  val: "best on held-out faces",
+};
 const METHODS = new Map(DATA.methods.map((method) => [method.name, method]));
-const CELLS = DATA.blocks.flatMap((block) => block.cells.map((cell) =>
-  Object.assign(cell, { block, setting: DATA.settings[block.setting], facts: METHODS.get(cell.method) })));
+const CELLS = DATA.blocks.flatMap((block) =>
+  block.cells.map((cell) =>
+    Object.assign(cell, { block, setting: DATA.settings[block.setting], facts: METHODS.get(cell.method) }),
+  ),
+);
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const spread = (values) => {
@@ -52,13 +65,18 @@ function gainOf(cell, baseline, metric = state.metric) {
   const pairs = [...mine].filter(([seed, one]) => its.has(seed) && its.get(seed).folds === one.folds);
   if (!pairs.length) return null;
   const seeds = pairs.map(([seed, one]) => ({ seed, value: one.value - its.get(seed).value }));
-  const interval = (state.rule === "auto" || state.rule === cell.rule)
-    && cell.block.intervals[metric]?.[baseline]?.[cell.method];
-  return { mean: mean(seeds.map((one) => one.value)), seeds, interval: interval ? interval.map((end) => end / FINE) : null };
+  const interval =
+    (state.rule === "auto" || state.rule === cell.rule) && cell.block.intervals[metric]?.[baseline]?.[cell.method];
+  return {
+    mean: mean(seeds.map((one) => one.value)),
+    seeds,
+    interval: interval ? interval.map((end) => end / FINE) : null,
+  };
 }
 
 /** Better, worse or not told apart: by the interval where there is one. */
-const verdict = (gain) => (!gain.interval ? "unknown" : gain.interval[0] > 0 ? "above" : gain.interval[1] < 0 ? "below" : "even");
+const verdict = (gain) =>
+  !gain.interval ? "unknown" : gain.interval[0] > 0 ? "above" : gain.interval[1] < 0 ? "below" : "even";
 
 const percent = (value, digits = 2) => (value === null || value === undefined ? "--" : (100 * value).toFixed(digits));
 const signed = (value, digits = 2) => {
@@ -79,6 +97,11 @@ function curveOf(cell, name) {
     });
   }
   const found = [...epochs].sort(([one], [other]) => one - other);
-  return found.length ? { epoch: found.map(([epoch]) => epoch), mean: found.map(([, values]) => mean(values)),
-    std: found.map(([, values]) => spread(values) ?? 0) } : null;
+  return found.length
+    ? {
+        epoch: found.map(([epoch]) => epoch),
+        mean: found.map(([, values]) => mean(values)),
+        std: found.map(([, values]) => spread(values) ?? 0),
+      }
+    : null;
 }

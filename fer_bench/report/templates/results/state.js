@@ -9,14 +9,19 @@ const rateOf = (block) => [block.noise ? 1 : 0, block.cells.length];
 
 /** The protocol to begin with: the one with most methods, of those that spoil labels if there are. */
 function firstProtocol() {
-  return [...blocksHere()].sort((one, other) => (other.noise && !other.factor ? 1 : 0) - (one.noise && !one.factor ? 1 : 0)
-    || other.cells.length - one.cells.length)[0].protocol;
+  return [...blocksHere()].sort(
+    (one, other) =>
+      (other.noise && !other.factor ? 1 : 0) - (one.noise && !one.factor ? 1 : 0) ||
+      other.cells.length - one.cells.length,
+  )[0].protocol;
 }
 
 /** Methods in colour to begin with: those of NLA, then those that gain most. */
 function firstPicked() {
-  const ranked = blockHere().cells.filter((cell) => cell.method !== state.baseline)
-    .map((cell) => [cell.method, statOf(cell, placeOf("overall"))?.mean ?? 0]).sort((one, other) => other[1] - one[1]);
+  const ranked = blockHere()
+    .cells.filter((cell) => cell.method !== state.baseline)
+    .map((cell) => [cell.method, statOf(cell, placeOf("overall"))?.mean ?? 0])
+    .sort((one, other) => other[1] - one[1]);
   const wanted = ["nla", "nla-released"].filter((name) => ranked.some(([method]) => method === name));
   return [...new Set([...wanted, ...ranked.map(([method]) => method)])].slice(0, 4);
 }
@@ -25,14 +30,16 @@ function firstPicked() {
 function styleOf(method) {
   const place = state.picked.indexOf(method);
   if (method === state.baseline) return { colour: "ink", symbol: "x-thin-open", dash: "dot", on: true };
-  return place < 0 ? { colour: "others", symbol: "circle", dash: "solid", on: false }
+  return place < 0
+    ? { colour: "others", symbol: "circle", dash: "solid", on: false }
     : { colour: `c${place}`, symbol: SYMBOLS[place], dash: "solid", on: true };
 }
 
 /** Cells of a block in drawing order: pale ones first, the baseline last. */
 const inOrder = (cells) => [...cells].sort((one, other) => layer(one.method) - layer(other.method));
 const layer = (method) => (method === state.baseline ? 99 : state.picked.indexOf(method));
-const inColour = (cells) => [state.baseline, ...state.picked].map((name) => cells.find((cell) => cell.method === name)).filter(Boolean);
+const inColour = (cells) =>
+  [state.baseline, ...state.picked].map((name) => cells.find((cell) => cell.method === name)).filter(Boolean);
 
 /** Make what is chosen fit what is there, after the setting or the protocol changed. */
 function settle() {
@@ -54,31 +61,68 @@ function choose(changes) {
 
 function showControls() {
   const names = blockHere().cells.map((cell) => cell.method);
-  const runs = (setting) => CELLS.filter((cell) => cell.setting === setting).reduce((sum, cell) => sum + cell.runs.length, 0);
-  fill(byId("setting"), DATA.settings.map((one, i) => [i, `${one.name} (${runs(one)} runs)`]), state.setting);
-  fill(byId("protocol"), blocksHere().map((block) => [block.protocol,
-    block.asks && block.asks !== "labels as published" ? `${block.protocol}: ${block.asks}` : block.protocol]), state.protocol);
-  fill(byId("baseline"), names.map((name) => [name, name]), state.baseline);
-  fill(byId("metric"), ACCURACIES.map((name) => [name, MEASURES[name]]), state.metric);
-  const rules = Object.keys(RULES).filter((rule) => rule !== "val" || CELLS.some((cell) => "val" in cell.runs[0].epochs));
-  fill(byId("rule"), rules.map((rule) => [rule, RULES[rule]]), state.rule);
+  const runs = (setting) =>
+    CELLS.filter((cell) => cell.setting === setting).reduce((sum, cell) => sum + cell.runs.length, 0);
+  fill(
+    byId("setting"),
+    DATA.settings.map((one, i) => [i, `${one.name} (${runs(one)} runs)`]),
+    state.setting,
+  );
+  fill(
+    byId("protocol"),
+    blocksHere().map((block) => [
+      block.protocol,
+      block.asks && block.asks !== "labels as published" ? `${block.protocol}: ${block.asks}` : block.protocol,
+    ]),
+    state.protocol,
+  );
+  fill(
+    byId("baseline"),
+    names.map((name) => [name, name]),
+    state.baseline,
+  );
+  fill(
+    byId("metric"),
+    ACCURACIES.map((name) => [name, MEASURES[name]]),
+    state.metric,
+  );
+  const rules = Object.keys(RULES).filter(
+    (rule) => rule !== "val" || CELLS.some((cell) => "val" in cell.runs[0].epochs),
+  );
+  fill(
+    byId("rule"),
+    rules.map((rule) => [rule, RULES[rule]]),
+    state.rule,
+  );
   showChips();
 }
 
 function showChips() {
-  const chip = (name) => make("button", { type: "button", class: "chip", "aria-label": `${cut(name)}: take the colour away`,
-    onclick: () => choose({ picked: state.picked.filter((one) => one !== name) }) },
-    make("span", { class: "dot", style: `background: var(--${styleOf(name).colour})` }), named(name, 24), "×");
+  const chip = (name) =>
+    make(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        "aria-label": `${cut(name)}: take the colour away`,
+        onclick: () => choose({ picked: state.picked.filter((one) => one !== name) }),
+      },
+      make("span", { class: "dot", style: `background: var(--${styleOf(name).colour})` }),
+      named(name, 24),
+      "×",
+    );
   const all = [...new Set(blocksHere().flatMap((block) => block.cells.map((cell) => cell.method)))].sort(natural);
   const left = all.filter((name) => name !== state.baseline && !state.picked.includes(name));
-  const add = make("select", { "aria-label": "Give another method a colour", onchange: (event) =>
-    choose({ picked: [...state.picked, event.target.value].slice(-MOST_PICKED) }) });
+  const add = make("select", {
+    "aria-label": "Give another method a colour",
+    onchange: (event) => choose({ picked: [...state.picked, event.target.value].slice(-MOST_PICKED) }),
+  });
   fill(add, [["", "+ method"], ...left.map((name) => [name, name])], "");
   byId("picked").replaceChildren(make("span", { class: "soft" }, "In colour:"), ...state.picked.map(chip), add);
 }
 
 function listenToControls() {
-  byId("setting").onchange = (event) => choose({ setting: Number(event.target.value), protocol: "" });
+  byId("setting").onchange = (event) => choose({ setting: Number(event.target.value), protocol: "", picked: [] });
   for (const name of ["protocol", "baseline", "metric", "rule"]) {
     byId(name).onchange = (event) => choose({ [name]: event.target.value });
   }
