@@ -18,12 +18,12 @@ from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.runs.execute import execute
 from fer_bench.runs.faces import pack_of, prepared, protocol_notes
-from fer_bench.runs.outcomes import open_tests, with_outcomes
+from fer_bench.runs.outcomes import open_tests
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
-from fer_bench.runs.store import Record, read_records
+from fer_bench.runs.store import Record, Store, read_records
 
 Say = Callable[[str], None]
 
@@ -96,7 +96,7 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
         counts = execute(plans, settings, retry, say)
     finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
     if finished:
-        print_summary(finished, store.results, say)
+        print_summary(request, finished, store, say)
     if counts.get("refused"):
         return 2
     return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
@@ -137,31 +137,22 @@ def profile(request: Request, settings: Settings, say: Say) -> None:
         profiling.show(plan, settings, say)
 
 
-def print_summary(records: list[Record], results: Path, say: Say) -> None:
-    """The comparison table of some records, and where they are."""
+def print_summary(request: Request, records: list[Record], store: Store, say: Say) -> None:
+    """The comparison table of some records beside the published numbers of their methods, and where they are.
+
+    A method that has a `-released` twin stands beside it, where that has been run in the same way.
+    """
+    from fer_bench.library.methods import methods, with_released
     from fer_bench.tables import make_table, render
 
-    print(render(make_table(records, "comparison"), "markdown"))
-    say(f"{len(records)} record(s) under {results / 'records'}; more tables: run_bench.py table --layout noise")
-
-
-def table(results: Path, layout: str, format: str, select: str, filters: dict[str, Any], published: bool,
-          out: Path | None, say: Say) -> str:
-    """The text of a table, or the names of the files written."""
-    from fer_bench.tables import fill_commands, make_table, render, select_records, write_tables
-
-    names: dict[str, Any] = {key: [name.strip() for name in filters[key].split(",")]
-                             for key in ("methods", "protocols", "datasets") if filters[key]}
-    seeds = parse_seeds(filters["seeds"]) if filters.get("seeds") else None
-    single = {key: filters.get(key) for key in ("recipe", "track", "code", "weights", "data")}
-    records = with_outcomes(read_records(results, say), results, say)
-    records = select_records(records, seeds=seeds, **names, **single)
-    if out is not None:
-        return "\n".join(str(path) for path in write_tables(records, out))
-    made = make_table(records, layout, select=select, published=published)
-    for command in fill_commands(made):
-        say(f"missing: {command}")
-    return render(made, format)
+    twins = [name for name in with_released(request.methods, methods(request.plugins)[0])
+             if name not in request.methods]
+    made = make_plans(replace(request, methods=tuple(twins)), lambda _: None) if twins else []
+    also = [r for plan in made if (r := store.record(plan.spec.id, say)) is not None]
+    print(render(make_table(records + also, "comparison", published="own"), "markdown"))
+    if twins and not also:
+        say(f"{', '.join(twins)}: not run here; add it to --method to see what the public code does")
+    say(f"{len(records)} record(s) under {store.results / 'records'}; more tables: run_bench.py table --layout noise")
 
 
 def export(request: Request, say: Say) -> None:

@@ -36,6 +36,17 @@ DataOptions = Annotated[list[str] | None, typer.Option("--data-option", help="Ho
 Folds = Annotated[int, typer.Option("--folds", min=0, help="Test on each of N parts, where no test set is.")]
 Seeds = Annotated[str, typer.Option("--seeds", help="A count (5: seeds 0 to 4) or a list (0,3,7).")]
 Results = Annotated[Path, typer.Option("--results", help="Records and tables.")]
+SeveralResults = Annotated[list[Path] | None, typer.Option("--results", help="Folder of records; repeatable.  "
+                                                                               "[default: results]")]
+OnlyMethod = Annotated[str | None, typer.Option("--method", help="Only these methods.")]
+OnlyProtocol = Annotated[str | None, typer.Option("--protocol", help="Only these protocols.")]
+OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only these datasets.")]
+OnlyRecipe = Annotated[str | None, typer.Option("--recipe", help="Only runs of this recipe.")]
+OnlyTrack = Annotated[str | None, typer.Option("--track", help="Only runs of this track.")]
+OnlyCode = Annotated[str | None, typer.Option("--code", help="Only this version: engine=1, nla=2 or a hash.")]
+OnlyData = Annotated[str | None, typer.Option("--data", help="Only runs on data of this fingerprint.")]
+OnlyWeights = Annotated[str | None, typer.Option("--weights", help="Only runs from these weights.")]
+OnlySeeds = Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")]
 Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Decoded datasets.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", callback=check_plugins, help="A Python file with more "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fer_bench.data.agreement import BANDS, bands
 from fer_bench.data.catalog import ADAPTERS, DatasetInfo
@@ -16,14 +14,12 @@ from fer_bench.data.check_text import headline, overruled, where
 from fer_bench.data.looks import spread
 from fer_bench.errors import printable
 from fer_bench.report.pictures import Pictures
+from fer_bench.report.templating import ENVIRONMENT
 
 MOST_GROUPS = 1000  # groups of copies that are listed
 MOST_FACES = 12  # faces of a group, and of a list of outliers
 DRAWN_GROUPS, DRAWN_FACES = 24, 6
 AMBIGUOUS, SHEET = 12, 24  # faces of a class: most ambiguous, all
-
-ENVIRONMENT = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True,
-                          undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def may_draw(info: DatasetInfo) -> bool:

@@ -127,16 +127,31 @@ def check_versions(records: Sequence[Record]) -> None:
     name two contents; for one dataset two fingerprints, recipes, weights or tracks. The message counts the runs of
     each version, says why it was raised, and names the option that chooses; ``--code`` takes any that it prints.
     """
+    for mixture in mixtures(records):
+        raise UserError(f"the table would mix versions of {mixture.what}: {mixture.found}; choose one with "
+                        f"{mixture.option}")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several versions of one thing among records, in words."""
+
+    kind: str
+    what: str  # "method 'nla'"
+    found: str  # each version, its runs, why it was raised, what differs
+    option: str  # what chooses one
+
+
+def mixtures(records: Iterable[Record]) -> Iterator[Mixture]:
+    """What the records hold in several versions."""
     found: dict[tuple[str, str], Counter[Version]] = defaultdict(Counter)
     for record in records:
         for version in versions(record):
             found[version.kind, version.of][version] += 1
-    for (kind, of), counts in found.items():
-        if len(counts) > 1:
-            raise UserError(_mixture(kind, of, counts))
+    return (_mixture(kind, of, counts) for (kind, of), counts in found.items() if len(counts) > 1)
 
 
-def _mixture(kind: str, of: str, counts: Counter[Version]) -> str:
+def _mixture(kind: str, of: str, counts: Counter[Version]) -> Mixture:
     ordered = sorted(counts, key=lambda version: (version.name, version.hash))
     named = len({version.name for version in ordered}) == len(ordered) > 1
     texts = []
@@ -148,8 +163,7 @@ def _mixture(kind: str, of: str, counts: Counter[Version]) -> str:
     option = ordered[0].option
     if not named and option != "--data HASH":
         option = f"--code {ordered[-1].hash}" if "=" in ordered[-1].hash else "--code HASH"
-    found = f"{', '.join(texts)}{_changes(ordered)}"
-    return f"the table would mix versions of {what}: {found}; choose one with {option}"
+    return Mixture(kind, what, f"{', '.join(texts)}{_changes(ordered)}", option)
 
 
 def _changes(ordered: Sequence[Version]) -> str:
