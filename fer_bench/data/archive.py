@@ -20,6 +20,7 @@ from fer_bench.errors import UserError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm")
 NO_FACES = ("thumbs.db", "desktop.ini")  # what systems leave among images
 MOST_READ = 2**25  # bytes of an image, of which each thread holds one; lists have bounds of their own (lists.py)
+MOST_DIRECTORY = 2**26  # bytes of a .zip's list of members: some 500,000, which take a third of a GB once read
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -192,6 +193,9 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         if not path.is_file():
             raise OSError("no regular file")
+        if (size := _directory_size(path)) > MOST_DIRECTORY:
+            raise UserError(f"{path}: its list of members has {size:,} bytes, expected {MOST_DIRECTORY:,} at most; "
+                            "unpack it and give the folder")
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: not a readable .zip ({error}); give a folder or a whole .zip") from None
@@ -199,6 +203,18 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise UserError(f"{path}: holds the name '{name}', which leads out of it; get a clean copy")
     return archive
+
+
+def _directory_size(path: Path) -> int:
+    """Bytes of a .zip's list of members, which zipfile reads whole; 0 where its end does not say."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**16 - 98))
+        tail = file.read()
+    end = tail.rfind(b"PK\5\6")
+    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
+    if end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7" and (large := tail.rfind(b"PK\6\6", 0, end)) >= 0:  # zip64
+        size = int.from_bytes(tail[large + 40 : large + 48], "little")
+    return size
 
 
 def _zip_children(archive: zipfile.ZipFile) -> dict[str, dict[str, bool]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import fakedata as fake
 import pytest
 
-from fer_bench.data import images, lists, opening
+from fer_bench.data import archive, images, lists, opening
 from fer_bench.data.archive import Source
 from fer_bench.data.catalog import ask
 from fer_bench.data.opening import open_dataset
@@ -143,6 +143,18 @@ def test_what_would_take_all_memory_is_refused(tmp_path: Path, refuse, monkeypat
     monkeypatch.setattr(opening, "MOST_NAMES", 40)
     fake.write(table, ["path,label,split", "0.png,1,train", f"{'x' * 30}.png,2,train"])
     assert "a name in train has 34 characters" in refuse(f"csv:{table}")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_an_archive_of_too_many_members(tmp_path: Path, refuse, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    packed = fake.zipped(fake.rafdb(tmp_path / "raf"))
+    assert (b"PK\6\6" in packed.read_bytes()) == large
+    monkeypatch.setattr(archive, "MOST_DIRECTORY", 2**10)
+    assert "list of members has" in (line := refuse("rafdb", packed)) and "expected 1,024 at most; unpack it" in line
+    size = sum(46 + len(info.filename) + len(info.extra) for info in zipfile.ZipFile(packed).infolist())
+    assert f"{size:,} bytes" in line
 
 
 def test_a_header_that_lies_about_its_size(tmp_path: Path) -> None:
