@@ -23,7 +23,7 @@ from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
-from fer_bench.runs.store import Record, read_records
+from fer_bench.runs.store import Record, Store, read_records
 
 Say = Callable[[str], None]
 
@@ -42,7 +42,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
     """List the runs of a request with their states, and say what those that are left will take."""
     from fer_bench.estimate import page
     from fer_bench.estimate.cards import find_card
-    from fer_bench.runs.check import check_parameters
+    from fer_bench.runs.check import check_networks, check_parameters
 
     target = find_card(card) if card else None
     plans = make_plans(request, say)
@@ -54,6 +54,7 @@ def dry_run(request: Request, settings: Settings, *, retry: bool, card: str | No
         print(describe_array(array, left))
     if not left:
         return
+    check_networks(left)
     check_parameters(left)
     with counting() as progress:
         here = page.card_here(settings.device)
@@ -95,7 +96,7 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
         counts = execute(plans, settings, retry, say)
     finished = [r for p in plans if (r := store.record(p.spec.id, say)) is not None]
     if finished:
-        print_summary(finished, store.results, say)
+        print_summary(request, finished, store, say)
     if counts.get("refused"):
         return 2
     return 1 if counts.get("conflict") or len(finished) + counts.get("busy", 0) < len(plans) else 0
@@ -136,12 +137,22 @@ def profile(request: Request, settings: Settings, say: Say) -> None:
         profiling.show(plan, settings, say)
 
 
-def print_summary(records: list[Record], results: Path, say: Say) -> None:
-    """The comparison table of some records, and where they are."""
+def print_summary(request: Request, records: list[Record], store: Store, say: Say) -> None:
+    """The comparison table of some records beside the published numbers of their methods, and where they are.
+
+    A method that has a `-released` twin stands beside it, where that has been run in the same way.
+    """
+    from fer_bench.library.methods import methods, with_released
     from fer_bench.tables import make_table, render
 
-    print(render(make_table(records, "comparison"), "markdown"))
-    say(f"{len(records)} record(s) under {results / 'records'}; more tables: run_bench.py table --layout noise")
+    twins = [name for name in with_released(request.methods, methods(request.plugins)[0])
+             if name not in request.methods]
+    made = make_plans(replace(request, methods=tuple(twins)), lambda _: None) if twins else []
+    also = [r for plan in made if (r := store.record(plan.spec.id, say)) is not None]
+    print(render(make_table(records + also, "comparison", published="own"), "markdown"))
+    if twins and not also:
+        say(f"{', '.join(twins)}: not run here; add it to --method to see what the public code does")
+    say(f"{len(records)} record(s) under {store.results / 'records'}; more tables: run_bench.py table --layout noise")
 
 
 def export(request: Request, say: Say) -> None:

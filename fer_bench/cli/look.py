@@ -35,6 +35,7 @@ from fer_bench.cli.options import (
     parse_roots,
     say,
 )
+from fer_bench.errors import UserError
 
 app = typer.Typer()
 
@@ -54,26 +55,39 @@ def table(
     data: OnlyData = None,
     weights: OnlyWeights = None,
     seeds: OnlySeeds = None,
+    sort: Annotated[str, typer.Option(help="gain, overall, mean, passes or method; gain where the baseline has run, "
+                                           "else accuracy.")] = "",
+    top: Annotated[int | None, typer.Option(min=1, help="Only the N best of each block, and the baseline.")] = None,
+    by_family: Annotated[bool, typer.Option("--by-family", help="A block for each family of methods.")] = False,
     published: Annotated[bool, typer.Option("--published", help="Add published numbers with their sources.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write every layout and format into this folder.")] = None,
     results: Results = RESULTS,
 ) -> None:
     """Make tables from the records."""
     from fer_bench.cli import reading
+    from fer_bench.tables import Order
 
+    only_one = {"--layout": layout != "comparison", "--format": format != "markdown", "--select": select != "auto",
+                "--sort": bool(sort), "--top": top is not None, "--by-family": by_family, "--published": published}
+    if out and (given := next((option for option, there in only_one.items() if there), None)):
+        raise UserError(f"{given} with --out: --out writes every layout in every format, with published numbers, each "
+                        f"in its usual order; leave {given} out, or --out and save what is printed")
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    print(reading.table(results, layout, format, select, filters, published, out, say))
+    how = {"layout": layout, "select": select, "published": "all" if published else "",
+           "order": Order(sort, top or 0, by_family)}
+    print(reading.table(results, filters, how, format, out, say))
 
 
 @app.command("list", epilog="Examples:\n\nrun_bench.py list\n\nrun_bench.py list methods\n\n"
-                            "run_bench.py list methods --paper\n\n"
+                            "run_bench.py list methods --paper\n\nrun_bench.py list --json\n\n"
                             "run_bench.py list methods --markdown --results results/drawn-faces")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, protocols, datasets, recipes or all.")] = "all",
     markdown: Annotated[bool, typer.Option("--markdown", help="Methods only: as docs/methods.md.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="Methods only: how each source trains it (--track "
                                                         "paper); with --markdown as docs/paper-recipes.md.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, every number exact.")] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
 ) -> None:
@@ -85,7 +99,11 @@ def list_(
     check_choice("list", what, ("all", *listing.KINDS))
     for option in ["--markdown"] * markdown + ["--paper"] * paper:
         check_choice(f"list {option}", what, ("methods",))
-    if markdown:
+    if json and (markdown or paper):
+        raise UserError("list --json: has all that --markdown and --paper say; leave the other option out")
+    if json:
+        print(listing.as_json(what, plugins, say))
+    elif markdown:
         print(commands.paper_in_markdown(plugins, say) if paper
               else commands.methods_in_markdown(plugins, results, say), end="")
     elif paper:

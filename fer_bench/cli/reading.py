@@ -1,4 +1,4 @@
-"""What the commands make of records, as functions that could be called from a notebook too: tables, the page."""
+"""What the commands make of records, as functions that a notebook could call too: tables, figures, the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ Say = Callable[[str], None]
 
 def chosen_records(folders: Sequence[Path], filters: dict[str, Any], say: Say) -> list[Record]:
     """The records of some results folders, with their further tests, that pass the filters; a run that lies in two
-    folders counts once."""
+    folders counts once. A method that is asked for brings its `-released` twin."""
+    from fer_bench.library.methods import with_released
     from fer_bench.tables import select_records
 
     names: dict[str, Any] = {key: [name.strip() for name in filters[key].split(",")]
@@ -31,21 +32,36 @@ def chosen_records(folders: Sequence[Path], filters: dict[str, Any], say: Say) -
     for folder in folders:
         for record in with_outcomes(read_records(folder, say), folder, say):
             found.setdefault(record["id"], record)
+    if "methods" in names:
+        names["methods"] = with_released(names["methods"], {record["label"] for record in found.values()})
     return select_records(found.values(), seeds=seeds, **names, **single)
 
 
-def table(results: Path, layout: str, format: str, select: str, filters: dict[str, Any], published: bool,
-          out: Path | None, say: Say) -> str:
-    """The text of a table, or the names of the files written."""
+def table(results: Path, filters: dict[str, Any], how: dict[str, Any], format: str, out: Path | None,
+          say: Say) -> str:
+    """The text of a table, or the names of the files written. ``how``: layout and options of ``make_table``."""
     from fer_bench.tables import fill_commands, make_table, render, write_tables
 
     records = chosen_records([results], filters, say)
     if out is not None:
         return "\n".join(str(path) for path in write_tables(records, out))
-    made = make_table(records, layout, select=select, published=published)
+    made = make_table(records, **how)
     for command in fill_commands(made):
         say(f"missing: {command}")
     return render(made, format)
+
+
+def figures(folders: Sequence[Path], filters: dict[str, Any], directory: Path, say: Say) -> str:
+    """Write figures for papers into a folder; returns the names of the files. Raises UserError."""
+    from fer_bench.report.figures import write_figures
+    from fer_bench.report.figures.style import require
+
+    require()  # before records are read
+    try:
+        return "\n".join(str(path) for path in write_figures(chosen_records(folders, filters, say), directory))
+    except OSError as error:
+        raise UserError(f"--figures {directory}: cannot be written ({error.strerror}); give a folder that you may "
+                        "write to, on a disk with room") from None
 
 
 def packs_to_show(records: Sequence[Record], request: Request, say: Say) -> list[Pack]:

@@ -1,4 +1,4 @@
-"""report: what records hold, as a page to look at."""
+"""report: what records hold, as a page to look at, and as figures for papers."""
 
 from __future__ import annotations
 
@@ -26,15 +26,20 @@ from fer_bench.cli.options import (
     parse_roots,
     say,
 )
+from fer_bench.errors import UserError
 
 app = typer.Typer()
 
 
 @app.command(epilog="Examples:\n\nrun_bench.py report --results results/drawn-faces\n\n"
                     "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page\n\n"
-                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus")
+                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus\n\n"
+                    "run_bench.py report --results results/drawn-faces --figures figures")
 def report(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets index.html.")] = Path("report"),
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The folder that gets index.html.  "
+                                                                 "[default: report]")] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", help="Write figures for papers into this folder: PDF and "
+                                                                   "PNG; the page only with -o.")] = None,
     results: SeveralResults = None,
     method: OnlyMethod = None,
     protocol: OnlyProtocol = None,
@@ -58,7 +63,19 @@ def report(
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    names = expand("faces", faces, lambda: ()) if faces else ()
-    request = Request((), (), names, (), cache, parse_roots(data_root),
-                      data_options=parse_settings("--data-option", data_option or []))
-    print(reading.report(results or [RESULTS], filters, out, request, say))
+    folders = results or [RESULTS]
+    if figures:
+        check_for_the_page(out is not None, {"--faces": bool(faces), "--data-root": bool(data_root)})
+        print(reading.figures(folders, filters, figures, say))
+    if out or not figures:
+        names = expand("faces", faces, lambda: ()) if faces else ()
+        request = Request((), (), names, (), cache, parse_roots(data_root),
+                          data_options=parse_settings("--data-option", data_option or []))
+        print(reading.report(folders, filters, out or Path("report"), request, say))
+
+
+def check_for_the_page(page: bool, given: dict[str, bool]) -> None:
+    """Raise UserError for an option of the page where only figures are asked for."""
+    if not page and (option := next((option for option, there in given.items() if there), None)):
+        raise UserError(f"{option} with --figures: only the page shows faces; add -o DIR for the page, or leave "
+                        f"{option} out")

@@ -19,8 +19,8 @@ from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm")
 NO_FACES = ("thumbs.db", "desktop.ini")  # what systems leave among images
-MOST_READ = 2**28  # bytes of an image, or of a list that is read at once
-MOST_STREAMED = 2**31  # bytes of a table that is read line by line
+MOST_READ = 2**25  # bytes of an image, of which each thread holds one; lists have bounds of their own (lists.py)
+MOST_DIRECTORY = 2**26  # bytes of a .zip's list of members: some 500,000, which take a third of a GB once read
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -36,6 +36,7 @@ class Source:
         self._zip = None if root.is_dir() else _open_zip(root)
         self._children = _zip_children(self._zip) if self._zip else {}
         self._folders: dict[str, str] = {}  # real paths of folders that files were opened in
+        self.listed: set[str] = set()  # folders, from the root on, whose images were listed
         self._spelled: dict[str, dict[str, list[str]]] = {}  # by folder: names in lower case, and how they are spelled
 
     def below(self, folder: str) -> Source:
@@ -66,19 +67,32 @@ class Source:
 
     def files(self, folder: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
         """Sorted names of the image (or other) files directly in ``folder``, hidden ones left out."""
+        if suffixes == IMAGE_SUFFIXES:
+            self.listed.add(f"{self.base}{self._actual(folder.strip('/'))}")
         found = (name for name, is_folder in self._list(folder) if not is_folder and not name.startswith("."))
         return sorted(self._plain(folder, name) for name in found if name.lower().endswith(suffixes))
-
-    def others(self, folder: str) -> list[str]:
-        """Sorted names of what lies in ``folder`` and is neither an image by its suffix nor what systems leave."""
-        found = [name for name, _ in self._list(folder) if not name.startswith((".", "__MACOSX"))]
-        return sorted(n for n in found if not n.lower().endswith(IMAGE_SUFFIXES) and n.lower() not in NO_FACES)
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of all that lies directly in ``folder``."""
         return sorted(name for name, _ in self._list(folder))
 
-    def open(self, name: str, most: int = MOST_STREAMED) -> IO[bytes]:
+    def entries(self, folder: str) -> list[tuple[str, bool | None]]:
+        """(name, is it a folder) of all in a folder as it is spelled, None for what is neither that nor a file."""
+        if self._zip is not None:
+            return list(self._children.get(f"{self.base}{folder}".strip("/"), {}).items())
+        path = self.root / self.base / folder
+        with os.scandir(path) if os.path.isdir(path) else contextlib.nullcontext(()) as entries:
+            return [(entry.name, _is_folder(entry)) for entry in entries]
+
+    def is_link(self, path: str) -> bool:
+        """Is it a link, wherever that leads?"""
+        return self._zip is None and os.path.islink(self.root / self.base / path)
+
+    def leads_out(self, path: str) -> bool:
+        """Does it lie outside the root, once all links are followed?"""
+        return self._zip is None and not self._holds(os.path.realpath(self.root / self.base / path))
+
+    def open(self, name: str, most: int = MOST_READ) -> IO[bytes]:
         """A file opened for reading; KeyError or OSError when it is not there, UserError for one that is no regular
         file of this source, is larger than ``most`` bytes, or cannot be unpacked."""
         name = self._actual(name)
@@ -97,15 +111,6 @@ class Source:
             found = file.read(most + 1)
         self._refuse_large(name, len(found), most)
         return found
-
-    def text(self, name: str) -> str:
-        """The text of a small file; UserError when it is not UTF-8."""
-        try:
-            return self.read(name).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{self.where(name)}: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
-        except (zipfile.BadZipFile, EOFError, ValueError, OSError, KeyError) as error:
-            raise UserError(f"{self.where(name)}: cannot be read ({error}); get a clean copy") from None
 
     def stat(self, name: str = "") -> list[Any]:
         """[name, size, mtime in ns] of one file, or [name, mtime in ns] of one folder, of a folder source."""
@@ -135,21 +140,14 @@ class Source:
     def _spellings(self, folder: str) -> dict[str, list[str]]:
         if (key := self.base + folder) not in self._spelled:
             found = self._spelled[key] = {}
-            for name, _ in self._entries(folder):
+            for name, _ in self.entries(folder):
                 found.setdefault(name.lower(), []).append(name)
         return self._spelled[key]
 
     def _list(self, folder: str) -> list[tuple[str, bool]]:
-        return self._entries(self._actual(folder.strip("/")))
-
-    def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """(name, is it a folder) of the folders and regular files in a folder."""
-        if self._zip is not None:
-            return list(self._children.get(f"{self.base}{folder}".strip("/"), {}).items())
-        path = self.root / self.base / folder
-        with os.scandir(path) if os.path.isdir(path) else contextlib.nullcontext(()) as entries:
-            kinds = [(entry.name, _is_folder(entry)) for entry in entries]
-        return [(name, is_folder) for name, is_folder in kinds if is_folder is not None]
+        found = self.entries(self._actual(folder.strip("/")))
+        return [(name, is_folder) for name, is_folder in found if is_folder is not None]
 
     def _plain(self, folder: str, name: str) -> str:
         """The name; UserError for one that no list could hold: bytes that are not UTF-8, control characters."""
@@ -165,7 +163,7 @@ class Source:
             self._folders[folder] = os.path.realpath(folder)
         path = os.path.join(self._folders[folder], last)
         path = os.path.realpath(path) if os.path.islink(path) or last in ("", "..") else path
-        if path != self.real and not path.startswith(self.real.rstrip(os.sep) + os.sep):
+        if not self._holds(path):
             raise UserError(f"{self.where(name)}: leads to {path}, outside the dataset; put the file itself there")
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
@@ -174,6 +172,9 @@ class Source:
             raise UserError(f"{self.where(name)}: no regular file, but a pipe or device; remove it")
         self._refuse_large(name, found.st_size, most)
         return path
+
+    def _holds(self, real: str) -> bool:
+        return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
     def _refuse_large(self, name: str, size: int, most: int) -> None:
         if size > most:
@@ -192,6 +193,9 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         if not path.is_file():
             raise OSError("no regular file")
+        if (size := _directory_size(path)) > MOST_DIRECTORY:
+            raise UserError(f"{path}: its list of members has {size:,} bytes, expected {MOST_DIRECTORY:,} at most; "
+                            "unpack it and give the folder")
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: not a readable .zip ({error}); give a folder or a whole .zip") from None
@@ -199,6 +203,18 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise UserError(f"{path}: holds the name '{name}', which leads out of it; get a clean copy")
     return archive
+
+
+def _directory_size(path: Path) -> int:
+    """Bytes of a .zip's list of members, which zipfile reads whole; 0 where its end does not say."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**16 - 98))
+        tail = file.read()
+    end = tail.rfind(b"PK\5\6")
+    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
+    if end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7" and (large := tail.rfind(b"PK\6\6", 0, end)) >= 0:  # zip64
+        size = int.from_bytes(tail[large + 40 : large + 48], "little")
+    return size
 
 
 def _zip_children(archive: zipfile.ZipFile) -> dict[str, dict[str, bool]]:

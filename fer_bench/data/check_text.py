@@ -47,7 +47,7 @@ def report(found: Check, where: Path | None = None) -> str:
               "all-black images: " + ", ".join(f"{name} {n}" for name, n in found.black.items()),
               *_one_colour(found), *_copies(found), _text(_looks_table(found)), *_outliers(found), *_votes(found)]
     lines += [f"note: {printable(note)}" for note in found.pack.notes]
-    if where:
+    if where and where.is_dir():  # not removed meanwhile
         size = sum(file.stat().st_size for file in where.iterdir()) / 2**20
         lines.append(f"cached in {where} ({size:,.1f} MiB)")
     return "\n".join(lines)

@@ -11,15 +11,17 @@ from fer_bench.data.expressions import EXPRESSIONS, expression_of_label, same_cl
 from fer_bench.errors import UserError
 
 VALID = ("valid", "val", "validation")
+MOST_CLASSES, MOST_LABEL = 200, 100  # as written; characters of one
 BY_EXPRESSION = "expressions"  # of the option "classes"; the other value is "as written"
 
 
-def split_folders(source: Source) -> dict[str, str]:
-    """Split -> folder: train, test, and valid where there is such a folder. Raises UserError for two of those."""
-    valid = [name for name in VALID if source.exists(name)]
+def split_folders(source: Source, inside: str = "") -> dict[str, str]:
+    """Split -> folder: train, test, and valid where there is such a folder. inside: the folder that holds them. Raises
+    UserError for two validation folders."""
+    valid = [name for name in VALID if source.exists(inside + name)]
     if len(valid) > 1:
-        raise UserError(f"{source.where()}: {' and '.join(valid)} are both there, expected one validation folder; keep "
-                        "the one that is meant")
+        raise UserError(f"{source.where(inside)}: {' and '.join(valid)} are both there, expected one validation "
+                        "folder; keep the one that is meant")
     return {"train": "train", **({"valid": valid[0]} if valid else {}), "test": "test"}
 
 
@@ -27,9 +29,9 @@ def read_class_folders(source: Source, folders: dict[str, str], label_of: dict[s
                        ignored: tuple[str, ...] = ()) -> Found:
     """Every split's images, label by the name of the class folder; ids are the names below the root.
 
-    UserError for a class folder that is missing, empty, or of no known class; notes count what is left unread.
+    UserError for a class folder that is missing, empty, or of no known class.
     """
-    result, left = Found({}), list[str]()
+    result = Found({})
     for split, folder in folders.items():
         names: list[str] = []
         labels: list[int] = []
@@ -46,12 +48,7 @@ def read_class_folders(source: Source, folders: dict[str, str], label_of: dict[s
                                 f"every split needs images of every class ({', '.join(label_of)})")
             names += images
             labels += [label] * len(images)
-            left += [f"{folder}/{inner}/{other}" for other in source.others(f"{folder}/{inner}")]
         result.splits[split] = Rows(names, labels, names)
-    if left:
-        first = ", ".join(left[:3]) + (", …" if len(left) > 3 else "")
-        result.notes.append(f"{len(left)} folders or files in class folders are no images by their names and were not "
-                            f"read: {first}")
     return result
 
 
@@ -60,6 +57,9 @@ def class_names(labels: Iterable[str], option: str, place: str) -> tuple[tuple[s
     name; or by the usual names and order of expressions. Raises UserError for one class in all, for labels that only
     differ in spelling, and for a label that is no expression where expressions are asked for."""
     known = sorted(set(labels))
+    if len(known) > MOST_CLASSES or max(map(len, known), default=0) > MOST_LABEL:
+        raise UserError(f"{place}: {len(known):,} classes, such as '{max(known, key=len)[:60]}', expected at most "
+                        f"{MOST_CLASSES} of {MOST_LABEL} characters; give the column or folders that hold classes")
     if bad := [label for label in known if not label.isprintable()]:
         raise UserError(f"{place}: label {bad[0]!r} has control characters; mend it")
     if option == BY_EXPRESSION:

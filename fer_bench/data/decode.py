@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -21,6 +23,9 @@ ANIMATED = {"GIF", "WEBP", "PNG", "TIFF"}  # formats that may hold several frame
 TURNED = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}  # by EXIF orientation
+MOST_PIXELS = 40_000_000  # of an image: more than photographs of faces have; decoding takes up to 18 bytes a pixel
+LARGE = 2**22  # pixels of an image that is only decoded while no other such one is
+_LARGE = Lock()
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them ends in one line
 
 
@@ -43,19 +48,22 @@ def header(content: bytes, box: Box | None) -> Header:
     with _opened(content) as image:
         orientation = _orientation(image, content)
         size = image.size
-        if orientation >= 5 and image.format != "TIFF":  # of a TIFF Pillow turns the size itself
+        if 5 <= orientation <= 8 and image.format != "TIFF":  # of a TIFF Pillow turns the size itself
             size = size[1], size[0]
         odd = [("turned", orientation in TURNED),
                ("frames", image.format in ANIMATED and getattr(image, "is_animated", False)),
                ("deep", image.mode in DEEP_MODES - {"F"})]
         if box:
+            odd.append(("edge", _inside(box, size) != box))
             size = box[2] - box[0], box[3] - box[1]
+            if size[0] * size[1] > _most():
+                raise Unusable(f"its face's box has {size[0]}x{size[1]}, more than {_most():,} pixels")
         return Header(size, image.mode in GREY_MODES, tuple(name for name, found in odd if found))
 
 
 def pixels(content: bytes, box: Box | None, side: tuple[int, int], grey: bool) -> np.ndarray:
     """The face as a pack keeps it, uint8 [H, W] or [H, W, 3]. side: (width, height). Raises as ``header``."""
-    with _opened(content) as opened:
+    with _opened(content) as opened, _LARGE if opened.width * opened.height > LARGE else nullcontext():
         opened.load()
         orientation = _orientation(opened, content)
         image = _eight_bits(opened) if opened.mode in DEEP_MODES else opened
@@ -72,7 +80,7 @@ def pixels(content: bytes, box: Box | None, side: tuple[int, int], grey: bool) -
 
 
 def _opened(content: bytes) -> Image.Image:
-    """The file opened, not decoded. Pillow itself refuses twice as many pixels, and only warns from here on."""
+    """The file opened, not decoded. Pillow itself refuses even more pixels."""
     try:
         image = Image.open(io.BytesIO(content))
     except Image.DecompressionBombError:
@@ -83,7 +91,7 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def _most() -> int:
-    return Image.MAX_IMAGE_PIXELS or 2**63
+    return min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
 
 
 def _orientation(image: Image.Image, content: bytes) -> int:

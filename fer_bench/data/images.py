@@ -30,6 +30,7 @@ from fer_bench.data.selection import let_go
 from fer_bench.errors import UserError
 
 BLOCK = 128  # images a task
+ENOUGH = 10_000  # images that fail: it is the wrong folder, and the others are not looked at
 MARK_BYTES = 2**26  # of pixels that are written to disk together
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -57,6 +58,7 @@ def load(found: Found, source: Source, size: int | None, say: Say, scratch: Path
     forms = _forms(source, faces, say)
     found.notes.extend(forms.notes(size))
     decoded = _decode_all(source, faces, forms.side(size), forms.grey, say, scratch)
+    found.notes.extend(forms.dark(decoded))
     result, start = {}, 0
     for name in used:
         result[name] = decoded[start : start + len(found.splits[name].ids)]
@@ -123,13 +125,19 @@ class Failed:
     def __bool__(self) -> bool:
         return bool(self.missing or self.broken or self.unusable)
 
+    @property
+    def enough(self) -> bool:
+        """Are there so many that the others need not be looked at?"""
+        return len(self.missing) + len(self.broken) + len(self.unusable) >= ENOUGH
+
     def refuse(self, source: Source, total: int, noun: str) -> None:
         """UserError naming the files, if there are any."""
         for names, what, mend in ((self.missing, "are listed but not there", "complete the download"),
                                   (self.broken, "cannot be decoded", "unpack them again"),
                                   (self.unusable, "cannot be used", "save them as 8-bit images of faces")):
             if names:
-                raise UserError(f"{source.where()}: {len(names)} of {total} {noun} {what}: "
+                least = "at least " if self.enough else ""
+                raise UserError(f"{source.where()}: {least}{len(names)} of {total} {noun} {what}: "
                                 f"{first_names(sorted(names))}; {mend} or delete their rows")
 
 
@@ -173,6 +181,8 @@ def blocks(files: Sequence[File], work: Callable[[int, File], T], failed: Failed
                     break
                 yield waiting.popleft().result()
                 meter.step(BLOCK)
+                if failed.enough:
+                    break
         finally:
             pool.shutdown(cancel_futures=True)
 

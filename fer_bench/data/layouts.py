@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_bench.data.archive import Source
 from fer_bench.data.catalog import Dataset
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, printable
 
 DEEPEST = 2  # folders below the root that are looked into
 PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z")
@@ -34,7 +34,7 @@ def locate(source: Source, dataset: Dataset) -> Located:
     if near := _nearest(source, layouts):
         raise UserError(f"{source.root}: no whole {dataset.info.name} layout here: {near}")
     wanted = "; or ".join(" + ".join(need.replace("|", " or ") for need in needs) for needs in layouts.values())
-    names = source.names("")
+    names = list(map(printable, source.names("")))
     found = (", ".join(names[:6]) + (", …" if len(names) > 6 else "")) or "nothing"
     raise UserError(f"{source.root}: no {dataset.info.name} layout here: looked for {wanted}; found {found}; "
                     "give --data-root the folder (or .zip) that holds one of them (docs/datasets.md)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_bench.data.adapter import Found, Source
-from fer_bench.data.class_folders import VALID, read_class_folders
+from fer_bench.data.class_folders import read_class_folders, split_folders
 from fer_bench.data.expressions import expression
 from fer_bench.errors import UserError
 
@@ -47,8 +47,8 @@ def read_named_folders(source: Source, folders: dict[str, str], classes: Sequenc
 
 def test_or_valid(source: Source, inside: str = "") -> dict[str, str]:
     """Split -> folder: train; test, and a validation folder beside it; without a test folder the validation one is the
-    test set, as copies of datasets without a validation split have it. inside: the folder that holds them."""
-    valid = next((name for name in VALID if source.exists(inside + name)), "")
-    if not source.exists(f"{inside}test"):
-        return {"train": "train", "test": valid}
-    return {"train": "train", **({"valid": valid} if valid else {}), "test": "test"}
+    test set, as copies of datasets without a validation split have it. Errors as ``split_folders``."""
+    folders = split_folders(source, inside)
+    if source.exists(f"{inside}test"):
+        return folders
+    return {"train": "train", "test": folders.get("valid", "")}

@@ -1,8 +1,8 @@
 """What the datasets hold according to their makers, and how a pack differs from it.
 
 Counts: RAF-DB's list_patition_label.txt; FERPlus by its majority rule (src/ferplus.py of its repository), and what its
-votes give by the other rules; AffectNet's training.csv and validation.csv; FER2013's Usage column; three frames for
-each labelled sequence of CK+; the papers of ExpW and JAFFE. A difference is a note, never an error.
+votes give by the other rules; AffectNet's training.csv and validation.csv; FER2013's Usage column. A
+difference is a note, never an error.
 """
 
 from __future__ import annotations

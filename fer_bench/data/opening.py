@@ -19,10 +19,12 @@ from fer_bench.data.catalog import ADAPTERS, Dataset
 from fer_bench.data.drawn import synthetic
 from fer_bench.data.forms import first_names
 from fer_bench.data.pack import IMAGES, Pack, Split, make_pack, write_pack
+from fer_bench.data.unread import unread
 from fer_bench.errors import UserError
 from fer_bench.python_files import imported
 
 Say = Callable[[str], None]
+MOST_NAMES = 2**28  # characters of the names of a split, each as long as the longest
 
 
 def open_dataset(dataset: Dataset, cache: Path, *, size: int | None = None, progress: Say | None = None) -> Pack:
@@ -67,6 +69,7 @@ def read(dataset: Dataset, source: Source, layout: str, say: Say) -> Found:
             raise
         raise UserError(f"{info.file}: read of dataset '{info.name}' failed ({type(error).__name__}: {error}); mend "
                         "the file") from error
+    found.notes.extend(unread(source))
     return found
 
 
@@ -94,6 +97,10 @@ def _refuse_unusable(found: Found, source: Source) -> None:
         if odd:
             raise UserError(f"{source.where()}: {len(odd)} names in {split} are not UTF-8: "
                             f"{first_names([ascii(one) for one in odd])}; rename these files")
+        longest = max(rows.ids, key=len, default="")
+        if len(longest) * len(rows.ids) > MOST_NAMES:  # they are stored at one length
+            raise UserError(f"{source.where()}: a name in {split} has {len(longest):,} characters ({longest[:60]}…), "
+                            f"expected {MOST_NAMES // len(rows.ids)} at most in so large a split; rename it")
         twice = [one for one, count in Counter(rows.ids).items() if count > 1]
         if twice:
             raise UserError(f"{source.where()}: {len(twice)} duplicated ids in {split}: "

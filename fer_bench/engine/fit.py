@@ -56,6 +56,7 @@ def training(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], N
     last: Row | None = None
     try:
         logits = yield from epochs(progress, saver, report)
+        last = saver.kept  # the trained network, which further tests may be asked for later
     except BaseException as error:
         last = saver.kept
         if isinstance(error, GeneratorExit):  # at a pause, so between two steps

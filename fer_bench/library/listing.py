@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.table import Table
 
 from fer_bench.library import paper
 from fer_bench.library.methods import methods
+from fer_bench.library.numbers import short
 from fer_bench.library.source import MethodInfo
 from fer_bench.protocols.protocol import drawn_parts, load_protocol, load_recipe, protocol_names, recipe_names
 
@@ -26,6 +29,32 @@ def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
             "methods": lambda: method_table(plugins, say), "protocols": protocol_table,
             "datasets": lambda: dataset_table(plugins, say), "recipes": recipe_table}[kind]
         console.print(make())
+
+
+def as_json(what: str, plugins: tuple[Path, ...], say: Say) -> str:
+    """One list or all of them as JSON, by kind and name, every number exact."""
+    from fer_bench.data.catalog import datasets, unreadable
+
+    known, problems = methods(plugins)
+    make: dict[str, Callable[[], dict[str, Any]]] = {
+        "methods": lambda: {info.name: _method(info) for info in known.values()},
+        "protocols": lambda: {name: load_protocol(name).model_dump(mode="json") for name in protocol_names()},
+        "datasets": lambda: {info.name: {"title": info.title, "classes": info.classes, "test_set": info.test_set,
+                                         "source": info.source, "options": info.options}
+                             for info in datasets(plugins).values()},
+        "recipes": lambda: {name: load_recipe(name).model_dump(mode="json") for name in recipe_names()}}
+    for problem in [*problems, *unreadable(plugins).values()]:
+        say(problem)
+    return json.dumps({kind: make[kind]() for kind in (KINDS if what == "all" else (what,))}, indent=1,
+                      ensure_ascii=False)
+
+
+def _method(info: MethodInfo) -> dict[str, Any]:
+    return {"paper": info.paper, "year": info.year, "family": info.family, "needs": info.needs,
+            "passes": info.passes, "not_capturable": info.not_capturable, "schedule_epochs": info.schedule_epochs,
+            "version": info.version, "parameters": info.defaults(),
+            "paper_track": {"recipe": info.paper_recipe, "parameters": info.paper_parameters,
+                            "sources": info.paper_sources}}
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -45,7 +74,7 @@ def method_table(plugins: tuple[Path, ...], say: Say) -> Table:
         base = first.setdefault((info.file, info.class_name), info)
         own = {name: p.default for name, p in info.parameters.items()
                if base is info or p.default != base.parameters[name].default}
-        values = ", ".join(f"{name}={default}" for name, default in own.items())
+        values = ", ".join(f"{name}={short(default)}" for name, default in own.items())
         graph = f"no: {info.not_capturable}" if info.not_capturable else "yes"
         values = values if base is info else f"as {base.name}, but {values}"
         table.add_row(info.name, info.paper, str(info.year or ""), info.family, ", ".join(info.needs),

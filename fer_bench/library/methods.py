@@ -7,13 +7,14 @@ tree, so listing and identifying runs needs no torch, and a plugin that fails to
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from fer_bench.errors import UserError, near, unknown
 from fer_bench.library.fingerprint import code_hash
+from fer_bench.library.numbers import exact
 from fer_bench.library.source import MethodInfo, read_file
 from fer_bench.paths import builtin_folder
 from fer_bench.python_files import imported
@@ -47,6 +48,14 @@ def method_info(name: str, plugins: Iterable[Path] = ()) -> MethodInfo:
     return found[name]
 
 
+def with_released(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names, each followed by its `-released` twin where that is known: what a paper says and what its authors'
+    code does are shown together."""
+    wanted, known = list(names), set(known)
+    both = (name for name in wanted for name in (name, f"{name}-released"))
+    return list(dict.fromkeys(name for name in both if name in wanted or name in known))
+
+
 def load_class(info: MethodInfo) -> type:
     """Import the method's file and return its class. Raises UserError naming file and cause."""
     module = imported(info.file, code_hash([info.file]), f"method '{info.name}'")
@@ -72,7 +81,8 @@ def _parse(info: MethodInfo, name: str, text: str) -> Any:
             return {str(choice): choice for choice in parameter.choices}[text]
         if parameter.kind == "bool":
             return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
-        value = {"float": float, "int": int, "str": str}[parameter.kind](text)
+        readers: dict[str, Callable[[str], Any]] = {"float": exact, "int": int, "str": str}
+        value = readers[parameter.kind](text)
     except (KeyError, ValueError):
         raise UserError(f"--set {name}={text}: method '{info.name}' expects {expected} there") from None
     if value != value or value in (float("inf"), float("-inf")):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from fer_bench.library.numbers import short
 from fer_bench.library.source import MethodInfo
 
 REQUIRED = ("optimiser", "lr", "weight_decay", "schedule", "batch_size", "epochs", "augment")  # of a whole recipe
@@ -54,7 +55,7 @@ def text(key: str, value: Any) -> str:
         return f"x{value:g}"
     if isinstance(value, tuple | list):
         return ", ".join(text("", one) for one in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return found if "/" in (found := short(value)) or not isinstance(value, float) else f"{value:g}"
 
 
 def without(infos: Iterable[MethodInfo]) -> list[str]:

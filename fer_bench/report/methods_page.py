@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from fer_bench.library.numbers import short
 from fer_bench.library.source import MethodInfo, Parameter
 from fer_bench.tables.model import Record
-from fer_bench.tables.published import Published
+from fer_bench.tables.published import Published, without_numbers
 from fer_bench.tables.stats import mean
 from fer_bench.tables.text import views_in_words
 
@@ -70,6 +71,10 @@ def section(infos: Sequence[MethodInfo], published: Sequence[Published], records
                       f"[paper-recipes.md](paper-recipes.md#{base.name})."]
     for info in infos:
         lines += numbers_elsewhere(info, published) + numbers_here(info, records)
+    unread = without_numbers([info.name for info in infos if info.family == "fer"], published)
+    if published and unread:
+        lines += ["", f"Of {', '.join(unread)} no published number could be read in a primary source; "
+                  "[tables.md](tables.md#published-numbers) says how to add one."]
     return "\n".join(lines) + "\n"
 
 
@@ -80,12 +85,12 @@ def changed(info: MethodInfo, base: MethodInfo) -> dict[str, Parameter]:
 
 def settings(parameters: dict[str, Parameter]) -> str:
     """Names and defaults in one line."""
-    return ", ".join(f"`{name}={p.default}`" for name, p in parameters.items()) or "none"
+    return ", ".join(f"`{name}={short(p.default)}`" for name, p in parameters.items()) or "none"
 
 
 def numbers_elsewhere(info: MethodInfo, published: Sequence[Published]) -> list[str]:
     """Published numbers of a method, by source."""
-    own = [row for row in published if row.method.lower().replace(" ", "-") == info.name]
+    own = [row for row in published if row.label == info.name]
     lines = []
     for source, rows in groupby(sorted(own, key=lambda row: row.source), lambda row: row.source):
         found = "; ".join(f"{r.dataset} {r.protocol} {r.metric} {100 * r.value:.2f} ({r.backbone})" for r in rows)

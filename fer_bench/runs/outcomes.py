@@ -17,7 +17,7 @@ from fer_bench.data.selection import Images
 from fer_bench.runs.faces import prepared
 from fer_bench.runs.further import FurtherTest
 from fer_bench.runs.plan import Plan
-from fer_bench.runs.store import Record, write_whole
+from fer_bench.runs.store import Record, Store, write_whole
 
 
 def path_of(results: Path, run: str, test: FurtherTest) -> Path:
@@ -46,6 +46,27 @@ def add_tests(results: Path, record: dict[str, Any], plan: Plan) -> list[Further
 def no_network(images: Images) -> np.ndarray:
     """What predicts for a test that needs no network."""
     raise AssertionError("this test has no network")
+
+
+def keep(store: Store, plan: Plan, record: Record, found: list[dict[str, Any]], warn: Callable[[str], None]) -> str:
+    """Write a record and what its further tests gave: "done", or "conflict" where another record of the run is there.
+    Tests of another network do not come to stand beside that one."""
+    if store.write_record(record) == "conflict":
+        there = store.record(plan.spec.id, warn) or record
+        why = differing(there["environment"], record["environment"]) or "on the same processor, with the same versions"
+        if found:
+            warn(f"{plan.spec.title}: its network is not that of its record ({why}), so its further tests are not "
+                 "kept; the same command with another --results keeps both, without training again")
+        return "conflict"
+    for test, one in zip(open_tests(store.results, plan), found, strict=True):
+        write_outcome(store.results, plan.spec.id, test, one)
+    return "done"
+
+
+def differing(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """In what two places differ that records were made at, which may be why their bits do."""
+    return "; ".join(f"{name} {there.get(name)} there, {here[name]} here" for name in here
+                     if name != "commit" and there.get(name) != here[name])
 
 
 def write_outcome(results: Path, run: str, test: FurtherTest, found: dict[str, Any]) -> None:

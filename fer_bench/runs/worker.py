@@ -29,7 +29,7 @@ from fer_bench.protocols.protocol import Recipe
 from fer_bench.runs.claims import Claim
 from fer_bench.runs.faces import prepared
 from fer_bench.runs.networks import network_maker
-from fer_bench.runs.outcomes import add_tests, open_tests, write_outcome
+from fer_bench.runs.outcomes import add_tests, differing, keep, open_tests
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
 
@@ -133,12 +133,10 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
             return "skipped"  # another worker ended it between the look and the claim
         store.tidy(run)
         if known and not any(store.run_folder(run).glob("*.pt")):
-            warn(f"{plan.spec.title}: {AGAIN}")
+            differs = differing(known["environment"], place_of(plan, lane))
+            warn(f"{plan.spec.title}: {AGAIN}" + (f"; it may become another one ({differs})" if differs else ""))
         record, found = yield from execute(plan, lane, settings, claim, emit, warn, last)
-        outcome = store.write_record(record)
-        for test, one in zip(open_tests(store.results, plan), found, strict=True):
-            write_outcome(store.results, run, test, one)
-        return "conflict" if outcome == "conflict" else "done"
+        return keep(store, plan, record, found, warn)
     except ClaimLost:
         return "busy"
     except Exception as error:
@@ -163,7 +161,7 @@ def answers(device: torch.device) -> bool:
 def keep_error(plan: Plan, lane: Lane, settings: Settings, error: Exception, last: dict[str, Any]) -> str:
     """Write error.txt: traceback, environment, last epoch. Returns what to say, also when the disk is full."""
     headline = f"{type(error).__name__}: {error}".split("\n")[0]
-    about = {"environment": {**environment(lane.device, plan.recipe.threads), **versions()}, "last epoch": last or None}
+    about = {"environment": place_of(plan, lane), "last epoch": last or None}
     details = traceback.format_exc() + "".join(f"\n{name}: {json.dumps(value)}" for name, value in about.items())
     try:
         return f"({headline}); details in {settings.store.write_error(plan.spec.id, headline, details)}"
@@ -210,7 +208,12 @@ def execute(plan: Plan, lane: Lane, settings: Settings, claim: Claim, emit: Emit
         parts["shortened"] = {"from_epochs": epochs, "to_epochs": plan.recipe.epochs}
     return {"schema": 2, "id": plan.spec.id, "label": plan.label, "spec": plan.spec.content,
             "trained_on": trained_on(inputs.data), **parts,
-            "environment": {**environment(lane.device, plan.recipe.threads), **versions()}}, outcomes
+            "environment": place_of(plan, lane)}, outcomes
+
+
+def place_of(plan: Plan, lane: Lane) -> dict[str, Any]:
+    """What a record says of where it was made."""
+    return {**environment(lane.device, plan.recipe.threads), **versions()}
 
 
 def make_inputs(plan: Plan) -> Inputs:

@@ -1,8 +1,8 @@
 """Records -> tables in markdown, LaTeX and CSV, and the commands that fill their holes. Start here.
 
-The parts: records (which records), layouts (which columns), cells (which numbers), build (which rows), notes (which
-footnotes), render and latex (which bytes), published (numbers of others). docs/tables.md says how to read a table.
-Nothing here imports torch.
+The parts: records (which records), layouts (which columns), cells (which numbers), build (which rows), order (how they
+are sorted), notes (which footnotes), render and latex (which bytes), published (numbers of others). docs/tables.md says
+how to read a table. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from fer_bench.tables.further import expanded
 from fer_bench.tables.layouts import LAYOUTS, Layout
 from fer_bench.tables.model import Cell, Column, Missing, Record, Row, Section, Table
 from fer_bench.tables.notes import EPOCHS, footnotes, number_sources
-from fer_bench.tables.published import read_published
+from fer_bench.tables.order import USUAL, Order, arranged
+from fer_bench.tables.published import Wanted, read_published
 from fer_bench.tables.records import check_versions, dataset_of, natural, protocol_of, select_records
 from fer_bench.tables.render import SUFFIXES, render
 
-__all__ = ["LAYOUTS", "Cell", "Column", "Missing", "Record", "Row", "Section", "Table", "check_versions"]
+__all__ = ["LAYOUTS", "Cell", "Column", "Missing", "Order", "Record", "Row", "Section", "Table", "check_versions"]
 __all__ += ["commands_of", "fill_commands", "make_table", "make_tables", "render", "select_records", "write_tables"]
 
 ASKS = {"test-on": "--test-on DATASET", "subset": "--test-subset NAME=FILE", "corruptions": "--test-corruptions",
@@ -32,13 +33,14 @@ Job = tuple[tuple[str, ...], ...]  # methods, protocols, datasets, seeds, furthe
 
 
 def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", baseline: str = "ce",
-               published: bool = False) -> Table:
+               published: Wanted = "", order: Order = USUAL) -> Table:
     """One table of the records that the layout has a place for.
 
     `select`: the epoch, last, best (on the test set), val, or auto: val where a protocol held faces out to choose it,
     last elsewhere. `baseline`: the label that gains are over.
-    `published`: add the matching rows of results/published.csv. Raises UserError for no records, mixed
-    versions, an unknown name, a run without validation (select="val"), several protocols in layout per-class.
+    `published`: add the matching rows of results/published.csv, all or those of the table's own methods. `order`:
+    how rows are sorted, and which are shown. Raises UserError for no records, mixed versions, an unknown name, a run
+    without validation (select="val"), several protocols in layout per-class, an order that these records cannot have.
     """
     if select not in (choices := ("auto", *EPOCHS)):
         raise unknown("epoch for --select", select, choices)
@@ -46,6 +48,8 @@ def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", 
     if plan.further and select not in ("auto", "last"):
         raise UserError(f"layout {layout} with --select {select}: further tests are of the last epoch's network; "
                         "leave --select out")
+    if published == "all" and not plan.published:
+        raise UserError(f"layout {layout} with --published: no published number is of its kind; leave --published out")
     placed = _shown(records, plan)
     if not placed:
         raise _nothing(records, layout, plan)
@@ -56,12 +60,17 @@ def make_table(records: Sequence[Record], layout: str, *, select: str = "auto", 
     if plan.split and len(grid.blocks) > 1:
         found = ", ".join("/".join(key) for key in grid.order)
         raise UserError(f"layout {layout} takes one protocol and dataset, found {found}: use --protocol")
-    entries = read_published() if published and not (plan.split or plan.further) else []
-    sections, sources = number_sources([grid.section(key, entries) for key in grid.order])
-    missing = tuple(grid.missing())
-    notes = tuple(footnotes(grid, sections, missing) + sources)
+    order.check(grid)
+    names = {grid.baseline, *(label.split(" ")[0] for label in grid.labels())} if published == "own" else None
+    entries = read_published(names) if published else []
+    blocks = [part for key in grid.order for part in arranged(grid, key, grid.section(key, entries), order)]
+    sections, sources = number_sources(blocks)
+    shown = {row.label for section in sections for row in section.rows}
+    missing = tuple(gap for gap in grid.missing() if gap.label in shown)
+    notes = tuple(footnotes(grid, sections, missing, order, published) + sources)
     columns = tuple(column for _, column in grid.columns)
-    return Table(plan.title, layout, select, plan.lead, columns, tuple(sections), notes, missing)
+    lead = (*plan.lead, "family") if order.by_family else plan.lead
+    return Table(plan.title, layout, select, lead, columns, tuple(sections), notes, missing)
 
 
 def make_tables(records: Sequence[Record], layout: str, **how: Any) -> list[Table]:
@@ -154,7 +163,9 @@ def write_tables(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for layout, plan in LAYOUTS.items():
-        for table in make_tables(records, layout, published=True) if _shown(records, plan) else ():
+        if not _shown(records, plan):
+            continue
+        for table in make_tables(records, layout, published="all" if plan.published else ""):
             name = "-".join([layout, *(table.sections[0].lead if plan.split else ())])
             for kind in formats:
                 path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.{SUFFIXES[kind]}"

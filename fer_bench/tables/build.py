@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fer_bench.errors import UserError
+from fer_bench.library.methods import methods
 from fer_bench.protocols.protocol import OF_A_DATASET, default_recipe
 from fer_bench.tables.cells import Runs, cells_of, too_few_seeds
 from fer_bench.tables.layouts import KINDS, Layout, Slot, columns_of
@@ -15,6 +16,7 @@ from fer_bench.tables.published import Published, matches
 from fer_bench.tables.records import dataset_of, folds_of, natural, protocol_of, short_weights, unit_of
 
 Key = tuple[str, ...]
+OTHERS = "other"  # the family of a method that the library does not know
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Grid:
     blocks: dict[Key, dict[Slot, Runs]] = field(default_factory=dict)
     protocols: dict[tuple[Key, Slot], str] = field(default_factory=dict)  # the one protocol of each slot
     asked: dict[Slot, tuple[str, ...]] = field(default_factory=dict)  # what asks for a slot's further tests
+    _cells: dict[tuple[Key, Slot, str], dict[str, Cell]] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         """File one record, unless the layout has no place for it; UserError when its place is taken."""
@@ -73,25 +76,37 @@ class Grid:
                     yield from units.values()
 
     @cached_property
+    def costs(self) -> bool:
+        """Whether any record counts forward passes."""
+        return any("forward_passes" in record.get("cost", {}) for record in self.records())
+
+    @cached_property
+    def accuracy(self) -> str:
+        """The accuracy that gains and ranks are of: overall, or mean where the layout shows only that."""
+        return "overall" if any(metric == "overall" for _, metric, _ in self.layout.shows) else "mean"
+
+    def cells(self, key: Key, slot: Slot, metric: str) -> dict[str, Cell]:
+        """label -> cell of one metric in one group of columns of a block."""
+        place = key, slot, metric
+        if place not in self._cells:
+            self._cells[place] = cells_of(self.blocks[key].get(slot, {}), self.select, metric, self.baseline)
+        return self._cells[place]
+
+    @cached_property
     def columns(self) -> list[tuple[Slot, Column]]:
         """The table's columns, each with its slot."""
-        costs = any("forward_passes" in record.get("cost", {}) for record in self.records())
-        shows = [show for show in columns_of(self.layout, next(self.records())) if show[2] != "passes" or costs]
+        shows = [show for show in columns_of(self.layout, next(self.records())) if show[2] != "passes" or self.costs]
         places = [(slot, show) for slot in self.slots for show in shows]
         return [(slot, Column(slot.head, *show)) for slot, show in places]
 
     def section(self, key: Key, published: Sequence[Published]) -> Section:
         """One block of rows, with the published results that belong under it (marks are set later)."""
-        block, columns = self.blocks[key], self.columns
-        cells = {
-            (slot, metric): cells_of(block[slot], self.select, metric, self.baseline)
-            for slot, metric in {(slot, column.metric) for slot, column in columns}
-            if slot in block
-        }
+        block, columns, known = self.blocks[key], self.columns, methods()[0]
         rows = []
         for label in self.labels(key):
-            found = tuple(cells.get((slot, column.metric), {}).get(label) for slot, column in columns)
-            rows.append(Row(label, found, self._mark(block, label)))
+            found = tuple(self.cells(key, slot, column.metric).get(label) for slot, column in columns)
+            info = known.get(label.split(" ")[0])
+            rows.append(Row(label, found, self._mark(block, label), family=info.family if info else OTHERS))
         return Section(key, tuple(rows), tuple(_published_rows(block, columns, published)))
 
     def _mark(self, block: dict[Slot, Runs], label: str) -> str:

@@ -10,6 +10,7 @@ from fer_bench.tables.model import Cell, Record
 from fer_bench.tables.records import classes_of, dataset_of, protocol_of
 
 Unit = tuple[int, int]  # seed, fold
+ROUNDING = 1e-12  # means of the same numbers in another order
 Runs = dict[str, dict[Unit, Record]]  # under one protocol on one dataset, by label
 
 
@@ -66,6 +67,21 @@ def too_few_seeds(runs: Runs, select: str, metric: str) -> bool:
     return len(values) > 1 and not stats.can_separate(values)
 
 
+def p_can_speak(seeds: dict[str, dict[int, float]], baseline: str) -> bool:
+    """Whether any gain over the baseline could have an adjusted p below .05: with three seeds none could."""
+    pairs = [len(own.keys() & seeds.get(baseline, {}).keys()) for label, own in seeds.items() if label != baseline]
+    tested = [count for count in pairs if count > 1]
+    return any(len(tested) * stats.least_p(count) < stats.ALPHA for count in tested)
+
+
+def gains_of(seeds: dict[str, dict[int, float]], baseline: str) -> dict[str, tuple[float, float | None]]:
+    """`stats.gains_over`, but no p (and no time spent on it) where none could be below .05."""
+    if p_can_speak(seeds, baseline):
+        return stats.gains_over(seeds, baseline)
+    gaps = {label: stats.differences(own, seeds.get(baseline, {})) for label, own in seeds.items() if label != baseline}
+    return {label: (stats.mean(gap), None) for label, gap in gaps.items() if gap}
+
+
 def passes_of(records: dict[Unit, Record]) -> float | None:
     """Mean forward passes of one method's records; None for those of before they were counted."""
     counted = [p for record in records.values() if (p := record.get("cost", {}).get("forward_passes")) is not None]
@@ -77,7 +93,8 @@ def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, C
     values = _by_run(runs, select, metric)
     seeds = _by_seed(values)
     bold = stats.not_below_best(seeds) if stats.can_separate(seeds) else set()
-    gains = stats.gains_over(seeds, baseline)
+    gains = gains_of(seeds, baseline)
+    highest = max((stats.mean(list(units.values())) for units in values.values()), default=0.0)
     best = _by_run(runs, "best", metric)
     last = _by_run(runs, "last", metric)
     cells = {}
@@ -85,14 +102,16 @@ def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, C
         record = next(iter(runs[label].values()))
         numbers = list(units.values())
         gain, p = gains.get(label, (None, None))
+        value = stats.mean(numbers)
         cells[label] = Cell(
             dataset_of(record),
             protocol_of(record),
             metric,
-            stats.mean(numbers),
+            value,
             stats.std(numbers),
             len(numbers),
             label in bold,
+            len(values) > 1 and value > highest - ROUNDING,
             gain,
             p,
             stats.mean(stats.differences(best[label], last[label])),

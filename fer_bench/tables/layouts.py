@@ -43,6 +43,11 @@ class Layout:
     split: bool = False  # one table for each dataset and protocol
     further: str = ""  # the kind of further tests that it shows
 
+    @property
+    def published(self) -> bool:
+        """Whether published numbers, which are overall and mean accuracy on the own test set, have a place in it."""
+        return not (self.split or self.further)
+
 
 def _family(record: Record) -> tuple[str, ...]:
     """The dataset, with what the protocol does besides noise and imbalance, such as validation=0.1."""

@@ -20,8 +20,9 @@ class Cell:
     std: float | None = None  # ddof 1; None for one seed and for published numbers
     n: int | None = None  # seeds, times folds; None for published numbers
     bold: bool = False  # not significantly below the best of its column
+    best: bool = False  # the highest mean of its column
     gain: float | None = None  # over the baseline, on the seeds that both have
-    p: float | None = None  # of that gain: paired sign-flip, Holm over methods
+    p: float | None = None  # of that gain: paired sign-flip, Holm over methods; None where none could be below .05
     gap: float | None = None  # best epoch on the test set minus last epoch
     passes: float | None = None  # cost of training for each face, in forward passes of one network
     epoch: str = ""  # that the value is of: last, best or val; "" for published numbers
@@ -44,6 +45,8 @@ class Row:
     label: str
     cells: tuple[Cell | None, ...]
     mark: str = ""  # † is told the noise rate, ‡ has views of its own; [1]: a published source
+    rank: int | None = None  # within its block, 1 for the best; None for published results and rows with holes
+    family: str = ""  # of the method; "" for published results
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,8 @@ class Table:
     sections: tuple[Section, ...]
     footnotes: tuple[str, ...]
     missing: tuple[Missing, ...]
+
+    @property
+    def ranked(self) -> bool:
+        """Whether a column of ranks says anything: where some block has two of them."""
+        return any(row.rank and row.rank > 1 for section in self.sections for row in section.rows)

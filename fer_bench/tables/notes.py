@@ -8,8 +8,10 @@ from dataclasses import replace
 from fer_bench.library.methods import methods
 from fer_bench.tables.build import Grid
 from fer_bench.tables.further import test_notes
-from fer_bench.tables.model import Cell, Missing, Record, Section
-from fer_bench.tables.records import folds_of, natural, protocol_of
+from fer_bench.tables.model import Cell, Missing, Record, Row, Section
+from fer_bench.tables.order import Order, order_notes
+from fer_bench.tables.published import Wanted, read_published, same_dataset, without_numbers
+from fer_bench.tables.records import dataset_of, folds_of, natural, protocol_of, short_weights
 from fer_bench.tables.stats import ALPHA
 from fer_bench.tables.text import views_in_words
 from fer_bench.tables.training_sets import training_notes
@@ -35,32 +37,67 @@ def number_sources(sections: Sequence[Section]) -> tuple[list[Section], list[str
     return marked, [f"[{number}] {note}" for note, number in numbers.items()]
 
 
-def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing]) -> list[str]:
+def footnotes(grid: Grid, sections: Sequence[Section], missing: Sequence[Missing], order: Order,
+              published: Wanted = "") -> list[str]:
     """All footnotes but the published sources, in the order of printing."""
     rows = [row for section in sections for row in section.rows]
     cells = [cell for row in rows for cell in row.cells]
     counts = sorted({cell.n for cell in cells if cell and cell.n})
     folds = max(folds_of(record) for record in grid.records())
     notes = [f"{_epochs(cells)}; {_spread(counts, folds)}."]
-    if any(cell.bold for cell in cells if cell):
-        notes.append(
-            "Bold: not significantly below the best of its column "
-            f"(paired sign-flip test over seeds, Holm over methods, {ALPHA:g})."
-        )
-    if grid.bold_withheld():
-        notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
+    notes += [*_best_notes(grid, cells), *order_notes(grid, sections, order)]
     notes += [*test_notes(grid.records()), *_column_notes(grid), *_noise_notes(grid), *training_notes(grid)]
     if any("†" in row.mark for row in rows):
         notes.append("† is told the true share of wrong labels (oracle_rate).")
     if any("‡" in row.mark for row in rows):
-        notes.append("‡ has views of its own, beyond the recipe's augmentation: " + "; ".join(_own_views(grid)) + ".")
-    notes += shortened(grid.records())
+        views = "; ".join(_own_views(grid, rows))
+        notes.append(f"‡ has views of its own, beyond the recipe's augmentation: {views}.")
+    shown = {row.label for row in rows}
+    notes += shortened(record for record in grid.records() if record["label"] in shown)
     if None in cells:
         notes.append("--: not run, or the test set has no face of that class.")
     if missing:
         notes.append(f"Incomplete: runs missing: {sum(gap.runs for gap in missing)}.")
-    if any(section.published for section in sections):
-        notes.append("Published numbers have other networks, noise draws and choices of epoch: context only.")
+    return notes + released_notes(shown) + (published_notes(grid, sections) if published else [])
+
+
+def _best_notes(grid: Grid, cells: Sequence[Cell | None]) -> list[str]:
+    notes = []
+    if any(cell.best for cell in cells if cell):
+        notes.append("⋆ the highest mean of its column.")
+    if any(cell.bold for cell in cells if cell):
+        notes.append("Bold: not significantly below the best of its column "
+                     f"(paired sign-flip test over seeds, Holm over methods, {ALPHA:g}).")
+    if grid.bold_withheld():
+        notes.append("Nothing is bold where seeds are too few for a test to tell any method from the best.")
+    return notes
+
+
+def released_notes(shown: Iterable[str]) -> list[str]:
+    """That a method has two rows, where it has: as its paper says, and as its authors' public code does."""
+    labels = {label.split(" ")[0] for label in shown}
+    both = sorted(label for label in labels if f"{label}-released" in labels)
+    return [f"{name}: our reading of its paper; {name}-released: as its authors' public code has it (docs/methods.md)."
+            for name in both]
+
+
+def published_notes(grid: Grid, sections: Sequence[Section]) -> list[str]:
+    """What published numbers are worth beside ours, and of which methods for faces there are none."""
+    notes = []
+    if found := {section.lead[0] for section in sections if section.published}:
+        ours = [record for key in grid.order if key[0] in found for runs in grid.blocks[key].values()
+                for units in runs.values() for record in units.values()]
+        networks = sorted({f"network {r['spec']['recipe']['backbone']}, pre-training {short_weights(r)}" for r in ours})
+        notes.append("Published numbers are context only: their noise is drawn otherwise, and a note says of each what "
+                     f"else sets it apart. Ours: {' or '.join(networks)}, {_seeds(ours)}.")
+    entries, known = read_published(), methods()[0]
+    datasets = {dataset_of(record) for record in grid.records()}
+    if not any(same_dataset(entry, dataset) for entry in entries for dataset in datasets):
+        return notes  # nobody looks for published numbers of this dataset
+    names = sorted({label.split(" ")[0] for label in grid.labels()})
+    if lacking := without_numbers([n for n in names if n in known and known[n].family == "fer"], entries):
+        notes.append(f"Of {', '.join(lacking)} no published number could be read in a primary source; docs/tables.md "
+                     "says how to add one.")
     return notes
 
 
@@ -98,9 +135,16 @@ def _spread(counts: Sequence[int], folds: int) -> str:
     return f"mean ± standard deviation (ddof 1) over n = {seeds} {what}"
 
 
-def _own_views(grid: Grid) -> list[str]:
-    """The views of each method that has any."""
-    found = {record["spec"]["method"]["name"]: record["views"] for record in grid.records() if "views" in record}
+def _seeds(records: Iterable[Record]) -> str:
+    count = len({record["spec"]["seed"] for record in records})
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def _own_views(grid: Grid, rows: Sequence[Row]) -> list[str]:
+    """The views of each method shown that has any."""
+    shown = {row.label for row in rows}
+    found = {record["spec"]["method"]["name"]: record["views"] for record in grid.records()
+             if "views" in record and record["label"] in shown}
     return [f"{name} {views_in_words(views)}" for name, views in sorted(found.items())]
 
 
@@ -112,10 +156,15 @@ def _column_notes(grid: Grid) -> list[str]:
     if "gap" in shown:
         notes.append("best − last: what picking the epoch on the test set would add to overall accuracy.")
     if "gain" in shown and grid.baseline in grid.labels():
-        notes.append(
-            f"Gain: overall accuracy minus that of {grid.baseline}, over the seeds that both have; p: paired "
-            "two-sided sign-flip test, Holm over methods; n seeds cannot give less than 2^(1-n)."
-        )
+        cells = [cell for key in grid.order for slot in grid.blocks[key]
+                 for cell in grid.cells(key, slot, grid.accuracy).values() if cell.gain is not None]
+        gain = f"Gain: {grid.accuracy} accuracy minus that of {grid.baseline}, over the seeds that both have"
+        if any(cell.p is not None for cell in cells):
+            gain += "; p: paired two-sided sign-flip test, Holm over methods"
+        if any(cell.p is None for cell in cells):
+            gain += ("; no p where none could be below .05: n seeds give no less than 2^(1-n), times the methods "
+                     "compared")
+        notes.append(f"{gain}.")
     elif "gain" in shown:
         notes.append(f"No gain: the baseline {grid.baseline} has no run here.")
     return notes

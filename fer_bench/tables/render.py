@@ -7,13 +7,13 @@ import io
 
 from fer_bench.errors import unknown
 from fer_bench.tables.latex import latex
-from fer_bench.tables.model import Cell, Column, Row, Section, Table
-from fer_bench.tables.text import cell_text
+from fer_bench.tables.model import Cell, Row, Section, Table
+from fer_bench.tables.text import cell_text, star
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 CSV_COLUMNS = (
     *("dataset", "protocol", "method", "metric", "n", "mean", "std", "select", "best_minus_last", "p"),
-    *("gain", "source"),
+    *("gain", "source", "rank", "family"),
 )
 
 
@@ -28,9 +28,10 @@ def markdown(table: Table) -> str:
     """A heading, a GitHub table (the dataset is repeated in every row) and the footnotes as a list."""
     from tabulate import tabulate
 
-    heads = [*table.lead, "method", *(f"{column.group} {column.head}".strip() for column in table.columns)]
-    align = ["left"] * (len(table.lead) + 1) + ["right"] * len(table.columns)
-    lines = [line for section in table.sections for line in _markdown_lines(section, table.columns)]
+    ranks = ["rank"] if table.ranked else []
+    heads = [*table.lead, *ranks, "method", *(f"{column.group} {column.head}".strip() for column in table.columns)]
+    align = ["left"] * len(table.lead) + ["right"] * len(ranks) + ["left"] + ["right"] * len(table.columns)
+    lines = [line for section in table.sections for line in _markdown_lines(section, table)]
     body = tabulate(
         [[_escape(text) for text in line] for line in lines],
         headers=[_escape(head) for head in heads],
@@ -42,20 +43,21 @@ def markdown(table: Table) -> str:
     return f"### {table.title}\n\n{body}\n\n{notes}\n"
 
 
-def _markdown_lines(section: Section, columns: tuple[Column, ...]) -> list[list[str]]:
-    lines = [_markdown_line(section, row, columns) for row in section.rows]
+def _markdown_lines(section: Section, table: Table) -> list[list[str]]:
+    lines = [_markdown_line(section, row, table) for row in section.rows]
     if section.published:  # markdown has no rule inside a table
-        lines.append([*section.lead, "published:", *[""] * len(columns)])
-    return lines + [_markdown_line(section, row, columns) for row in section.published]
+        lines.append([*section.lead, *[""] * table.ranked, "published:", *[""] * len(table.columns)])
+    return lines + [_markdown_line(section, row, table) for row in section.published]
 
 
-def _markdown_line(section: Section, row: Row, columns: tuple[Column, ...]) -> list[str]:
+def _markdown_line(section: Section, row: Row, table: Table) -> list[str]:
     texts = []
-    for cell, column in zip(row.cells, columns, strict=True):
+    for cell, column in zip(row.cells, table.columns, strict=True):
         text = cell_text(cell, column)
-        texts.append(f"**{text}**" if cell and cell.bold and column.show == "value" else text)
+        texts.append(star(cell, column) + (f"**{text}**" if cell and cell.bold and column.show == "value" else text))
     mark = f" {row.mark}" if row.mark.startswith("[") else row.mark
-    return [*section.lead, row.label + mark, *texts]
+    ranks = [str(row.rank or "")] if table.ranked else []
+    return [*section.lead, *ranks, row.label + mark, *texts]
 
 
 def _escape(text: str) -> str:
@@ -73,15 +75,16 @@ def long_csv(table: Table) -> str:
         for row in (*section.rows, *section.published):
             for cell, column in zip(row.cells, table.columns, strict=True):
                 if cell is not None and column.show == "value":
-                    writer.writerow(_csv_line(row.label, cell, sources.get(row.mark, "")))
+                    writer.writerow(_csv_line(row, cell, sources.get(row.mark, "")))
     return text.getvalue()
 
 
-def _csv_line(label: str, cell: Cell, source: str) -> list[str]:
+def _csv_line(row: Row, cell: Cell, source: str) -> list[str]:
     gap, p = _percent(cell.gap), "" if cell.p is None else f"{cell.p:.6g}"
     count = "" if cell.n is None else str(cell.n)
-    where = [cell.dataset, cell.protocol, label, cell.metric]
-    return [*where, count, _percent(cell.value), _percent(cell.std), cell.epoch, gap, p, _percent(cell.gain), source]
+    where = [cell.dataset, cell.protocol, row.label, cell.metric]
+    rest = [source, str(row.rank or ""), row.family]
+    return [*where, count, _percent(cell.value), _percent(cell.std), cell.epoch, gap, p, _percent(cell.gain), *rest]
 
 
 def _percent(value: float | None) -> str:

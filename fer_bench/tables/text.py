@@ -28,6 +28,11 @@ def cell_text(cell: Cell | None, column: Column) -> str:
     return f"{100 * cell.value:.2f}" + ("" if cell.std is None else f" ± {100 * cell.std:.2f}")
 
 
+def star(cell: Cell | None, column: Column) -> str:
+    """The mark of the highest mean of a column; "" elsewhere."""
+    return "⋆" if cell and cell.best and column.show == "value" else ""
+
+
 def signed(value: float) -> str:
     """A difference of fractions in points of percent, with its sign and a true minus: "−0.50"."""
     text = f"{100 * value:+.2f}"

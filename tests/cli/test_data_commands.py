@@ -15,7 +15,11 @@ from oddimages import finished, killed, start_build
 from tinyfolder import CHECKOUT, call, refused
 
 from fer_bench.data.catalog import ask
+from fer_bench.data.check import check
+from fer_bench.data.check_text import report
 from fer_bench.data.opening import open_dataset
+from fer_bench.data.pack import fingerprint
+from fer_bench.errors import UserError
 
 
 @pytest.fixture
@@ -96,6 +100,22 @@ def test_remove_by_dataset_and_by_key(cache: Path, capsys) -> None:
     assert folders(cache) == [mine.name]
     said(capsys, "remove", "--all", "--cache", str(cache))
     assert not folders(cache)
+
+
+def test_whoever_has_opened_a_pack_keeps_it_and_who_opens_it_later_builds_it_anew(tmp_path: Path, capsys) -> None:
+    cache, root = tmp_path / "cache", fake.rafdb(tmp_path / "raf")
+    opened = open_dataset(ask("rafdb", root), cache)
+    said(capsys, "remove", "rafdb", "--cache", str(cache))
+    assert not folders(cache)
+    assert fingerprint(opened.classes, opened.splits) == opened.fingerprint, "every pixel is read, and from the disk"
+    assert "cached in" not in report(check(opened))
+    again = open_dataset(ask("rafdb", root), cache)
+    assert folders(cache) and again.fingerprint == opened.fingerprint
+    shutil.rmtree(root)
+    said(capsys, "remove", "--all", "--cache", str(cache))
+    assert fingerprint(again.classes, again.splits) == again.fingerprint
+    with pytest.raises(UserError, match="no such folder"):
+        open_dataset(ask("rafdb", root), cache)
 
 
 @pytest.mark.parametrize(("words", "parts"), [

@@ -69,6 +69,15 @@ def test_a_wrong_card_and_one_without_effect_are_refused_in_one_line(place, caps
     assert line in shown and len(shown.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("content", "line"), [
+    (b"", "an empty file"), (b"<html>", "a web page"), (b"PK", "not a whole")])
+def test_weights_that_no_run_could_begin_from_are_refused(place, tmp_path, capsys, content, line):
+    (tmp_path / "w.pth").write_bytes(content)
+    assert dry(place, "--weights", str(tmp_path / "w.pth")) == 2
+    shown = capsys.readouterr()
+    assert line in shown.err and "a run here" not in shown.out
+
+
 def test_nothing_is_told_when_all_is_done(place, capsys):
     words = place.words("--method", "ce", "--protocol", "clean", "--set-recipe", "epochs=1", results="done")
     assert call(*words) == 0

@@ -78,6 +78,25 @@ def test_a_run_without_its_network_is_trained_again_and_said(place, capsys):
     assert "epoch 1/1" not in capsys.readouterr().err, "nothing is left to do"
 
 
+def test_tests_of_another_network_do_not_come_to_stand_beside_a_record(place, capsys):
+    """As on another processor: the record there has other bits than what the run gives here."""
+    record = trained(place, "there")
+    path = next((place.root / "there" / "records").glob("??/*.json"))
+    moved = {**record["result"], "last": {**record["result"]["last"], "overall": 0.5}}
+    path.write_text(json.dumps({**record, "result": moved, "environment": {**record["environment"], "device": "A"}}))
+    shutil.rmtree(place.root / "work" / "there", ignore_errors=True)
+    words = ("--method", "ce", "--test-on", f"folder:{place.root / 'others'}")
+    capsys.readouterr()
+    assert call(*place.words(*words, results="there")) == 1
+    said = capsys.readouterr().err
+    assert "it may become another one (device A there" in said and "its further tests are not kept" in said
+    assert not outcomes(place, "there") and json.loads(path.read_text())["result"] == moved
+    elsewhere = place.words(*words, results="there")
+    elsewhere[elsewhere.index("--results") + 1] = str(place.root / "here")
+    assert call(*elsewhere) == 0 and "folder:others" in outcomes(place, "here")
+    assert "epoch 1/1" not in capsys.readouterr().err, "the network was still there"
+
+
 def test_copies_of_training_faces_are_left_out_of_the_unique_ones(place, tmp_path):
     data = make_folder(tmp_path / "copied", 8, 4)
     for name in CLASSES:

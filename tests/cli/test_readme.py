@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 FILES = files(spread=0.7)
 MADE = package_of(*FILES)
+LONG = ("doctor", "--dry-run")  # they measure the processor, or count the work of many methods
 NOT_RUN = ("pip install", "pytest", "git clone")  # installing and testing is how we got here
 
 
@@ -62,7 +63,11 @@ def test_there_are_commands():
     assert len(commands()) >= 8
 
 
-@pytest.mark.parametrize("command", commands())
+def marked(command: str):
+    return pytest.param(command, marks=[pytest.mark.slow] * any(word in command for word in LONG))
+
+
+@pytest.mark.parametrize("command", map(marked, commands()))
 def test_command(command, stranger, capsys):
     words = shlex.split(command.split(">")[0].replace("~/data/", ""))
     assert words[:2] == ["python", "run_bench.py"]

@@ -28,6 +28,7 @@ RAF_LAYOUTS = {
     "train, valid": partial(more.raf_folders, test="valid"),
     "Kaggle": more.raf_kaggle,
     "names": partial(more.raf_folders, names=("surprise", *RAF_NAMES[1:])),
+    "DACL": partial(more.raf_folders, names=("03", "04", "05", "01", "02", "06", "00")),
     "names, val": partial(more.raf_folders, test="val", names=more.RAF),
 }
 

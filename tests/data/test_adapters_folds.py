@@ -32,8 +32,8 @@ def test_expw_cuts_every_face_out(tmp_path: Path, read) -> None:
 @pytest.mark.parametrize(("old", "new", "parts"), [
     ("photo_0.jpg 0 2 3 23 22 91.5 0", "photo_0.jpg 0 2 3 23 22 91.5", ("label.lst:1", "top, left, right")),
     ("photo_0.jpg 0 2 3 23 22 91.5 0", "photo_0.jpg 0 2 3 23 22 91.5 7", ("label.lst:1", "'7'", "0..6")),
-    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 x", ("label.lst:1", "box '2 3 x 22'")),
-    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 3", ("label.lst:1", "box '2 3 3 22'")),
+    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 x", ("label.lst:1", "box '2,3,x,22'")),
+    ("photo_0.jpg 0 2 3 23", "photo_0.jpg 0 2 3 3", ("label.lst:1", "box '2,3,3,22'")),
     ("photo_0.jpg 1", "photo_0.jpg 0", ("1 duplicated ids", "photo_0.jpg#0")),
     ("photo_0.jpg 0 2", "photo_9.jpg 0 2", ("1 of 14 images", "not there", "photo_9.jpg")),
 ])
@@ -76,6 +76,20 @@ def test_ckplus_says_what_it_leaves_out_and_refuses_other_names(tmp_path: Path, 
     assert "1 images of neutral left out" in read("ckplus", fake.zipped(root)).notes
     fake.image(root / "fear/face.png", 1, mode="L")
     expect(refuse("ckplus", root), "ck/fear/face.png", "S010_004_00000017.png")
+
+
+def test_ckplus_own_release_has_the_faces_of_its_peak_frames(tmp_path: Path, read, refuse) -> None:
+    folders, root = more.ckplus(tmp_path / "CK+48"), more.ckplus_sequences(tmp_path / "CK+")
+    known, pack = read("ckplus", folders), read("ckplus", root)
+    order = np.argsort(np.array(known.train.ids)), np.argsort(np.array(pack.train.ids))
+    for one in ("labels", "images"):
+        assert np.array_equal(getattr(known.train, one)[order[0]], getattr(pack.train, one)[order[1]])
+    assert "1 sequences without a label left out" in pack.notes and sorted(pack.train.ids) == sorted(known.train.ids)
+    assert "5 sequences of contempt left out" in read("ckplus", root, contempt="no").notes
+    label = root / "Emotion/S010/000/S010_000_00000017_emotion.txt"
+    for text in ("8.0000000e+00", "", "nan", "3.0e+01"):
+        label.write_text(text)
+        expect(refuse("ckplus", fake.zipped(root)), "S010_000_00000017_emotion.txt", "expected one number 0..7")
 
 
 def test_jaffe(tmp_path: Path, read) -> None:

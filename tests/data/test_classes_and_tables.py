@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import fakedata as fake
+import moredata as more
 import numpy as np
 import pytest
 
@@ -59,6 +60,22 @@ def test_expressions_have_one_name_and_order(tmp_path: Path) -> None:
     assert "label 'bored' is no expression known" in line_of(f"folder:{root}", tmp_path, BY_NAME)
 
 
+def test_splits_may_spell_an_expression_in_several_ways(tmp_path: Path) -> None:
+    root = fake.class_folders(tmp_path / "faces", ("Happy", "sad"), ("train",))
+    fake.class_folders(root, ("SA", "happiness", "joy"), ("test",))
+    line = line_of(f"folder:{root}", tmp_path)
+    assert "'Happy' and 'happiness'" in line and "--data-option classes=expressions" in line
+    pack = opened(f"folder:{root}", tmp_path, BY_NAME)
+    assert pack.classes == ("happiness", "sadness") and pack.train.labels.tolist() == [0, 0, 1, 1]
+    assert dict(zip(pack.test.ids, pack.test.labels.tolist(), strict=True)) == {
+        "test/SA/0.png": 1, "test/SA/1.png": 1, **{f"test/{name}/{i}.png": 0 for name in ("happiness", "joy")
+                                                   for i in (0, 1)}}
+    fake.image(root / "test/anger/0.png", 1)
+    assert "test/anger: no class of this dataset" in line_of(f"folder:{root}", tmp_path, BY_NAME)
+    (root / "train/anger").mkdir()
+    assert "train/anger: this class folder holds no images" in line_of(f"folder:{root}", tmp_path, BY_NAME)
+
+
 def test_one_class_in_all_is_refused(tmp_path: Path) -> None:
     assert "1 class (sad), expected at least two" in line_of(f"csv:{fake.csv_file(tmp_path / 'x', ('sad',))}", tmp_path)
 
@@ -94,7 +111,7 @@ def test_several_faces_of_one_image(tmp_path: Path) -> None:
     assert (pack.train.images[1] == whole.train.images[0][6:16, 10:20]).all()
     bad = rows[:3] + ["d,1.png,happy,test,5,5,0,10"]
     line = line_of(f"csv:{table_of(tmp_path / 'b', 'id,path,label,split,x,y,width,height', bad)}", tmp_path)
-    assert "t.csv:5" in line and "box is empty" in line
+    assert "t.csv:5" in line and "face box '5,5,0,10'" in line and "not empty" in line
 
 
 WHOLE = ["0.png,sad,train", "1.png,happy,train", "2.png,sad,test", "3.png,happy,test"]
@@ -108,10 +125,59 @@ def test_votes_a_second_label_and_subjects(tmp_path: Path) -> None:
     pack = opened(f"csv:{table}", tmp_path, {"column": "first"})
     assert pack.train.votes is not None and pack.train.votes.tolist() == [[3, 7], [9, 1]]
     assert pack.train.columns["first"].tolist() == [0, -1]
-    assert len(set(pack.train.columns["subject"])) == 2
+    assert pack.train.columns["subject"].tolist() == [0, 1] and pack.test.columns["subject"].tolist() == [0, 2]
+    assert "1 subjects are in several splits (Ann)" in pack.notes
     assert any("left: rest" in note for note in pack.notes)
     wrong = table_of(tmp_path / "w", header.replace("votes_sad", "votes_mad"), rows)
     assert "'mad' is no class of its labels" in line_of(f"csv:{wrong}", tmp_path)
+
+
+@pytest.mark.parametrize("vote", ["nan", "-1", "inf", "1e9", "many", "1,5"])
+def test_what_is_no_vote_is_refused(tmp_path: Path, vote: str) -> None:
+    rows = [f"{row};3;{vote if number == 1 else 7}" for number, row in enumerate(WHOLE)]
+    rows = [row.replace(",", ";", 2) for row in rows]
+    line = line_of(f"csv:{table_of(tmp_path / 't', 'path;label;split;votes_happy;votes_sad', rows)}", tmp_path)
+    assert "t.csv:3" in line and f"votes_sad '{vote}' is no number of votes" in line
+
+
+def test_classes_and_faces_without_votes_are_said(tmp_path: Path) -> None:
+    votes = ["3", "0", "", "2"]
+    rows = [f"{row},{vote}" for row, vote in zip(WHOLE, votes, strict=True)]
+    pack = opened(f"csv:{table_of(tmp_path / 't', 'path,label,split,votes_happy', rows)}", tmp_path)
+    assert pack.train.votes is not None and pack.train.votes.tolist() == [[3, 0], [0, 0]]
+    assert "no column of votes for sad: counted as no votes" in pack.notes
+    assert "2 faces without any vote (1.png, 2.png)" in pack.notes
+
+
+@pytest.mark.parametrize("box", ["inf,0,9,9", "0,-inf,9,9", "nan,0,9,9", "0,0,1e300,9", "0,0,9999999999,9", "0,0,9,x",
+                                 "0,0,0.5,9", "0,0,,9"])
+def test_a_box_that_is_none_is_refused_by_every_adapter_with_boxes(tmp_path: Path, box: str, refuse) -> None:
+    rows = [f"{row},{box if number == 2 else '0,0,9,9'}" for number, row in enumerate(WHOLE)]
+    line = line_of(f"csv:{table_of(tmp_path / 't', 'path,label,split,x,y,width,height', rows)}", tmp_path)
+    assert f"t.csv:4: face box '{box}', expected x, y, width, height" in line
+    root = fake.affectnet_tables(tmp_path / "aff")
+    table = (root / "training.csv").read_text()
+    (root / "training.csv").write_text(table.replace("5,6,20,30", box, 1))
+    assert f"training.csv:2: face box '{box}'" in refuse("affectnet8", root)
+    if ",," not in box:
+        root = more.expw(tmp_path / "expw")
+        lines = (root / "label/label.lst").read_text().splitlines()
+        name, *_, sure, label = lines[0].split()
+        fake.write(root / "label/label.lst", [f"{name} 0 {box.replace(',', ' ')} {sure} {label}", *lines[1:]])
+        assert f"label.lst:1: face box '{box}', expected top, left, right, bottom" in refuse("expw", root)
+
+
+def test_boxes_outside_and_over_the_edge(tmp_path: Path) -> None:
+    header = "path,label,split,x1,y1,x2,y2"
+    rows = [f"{row},{box}" for row, box in zip(WHOLE, ["0,0,9,9", "15,0,24,9", "-5,-5,4,4", "1,1,10,10"], strict=True)]
+    pack = opened(f"csv:{table_of(tmp_path / 't', header, rows)}", tmp_path)
+    assert any(note.startswith("2 images whose face's box reaches over the edge") and "1.png, 2.png" in note
+               for note in pack.notes)
+    for box, said in (("20,0,30,9", "box lies outside"), ("-9,-9,0,0", "box lies outside"),
+                      ("0,0,100000,100000", "box has 100000x100000, more than")):
+        table = table_of(tmp_path / "o", header, [*rows[:3], f"{WHOLE[3]},{box}"])
+        line = line_of(f"csv:{table}", tmp_path)
+        assert "1 of 4 images cannot be used: 3.png" in line and said in line
 
 
 def test_names_of_columns(tmp_path: Path) -> None:

@@ -213,4 +213,9 @@ def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_label_list_that_is_not_utf8(tmp_path: Path, refuse) -> None:
     root = fake.rafdb(tmp_path / "raf")
     (root / "EmoLabel/list_patition_label.txt").write_bytes(b"train_00001.jpg 5\n\xff\xfe")
-    expect(refuse("rafdb", root), "list_patition_label.txt", "byte 18 is not UTF-8")
+    expect(refuse("rafdb", root), "list_patition_label.txt", "not readable as text in UTF-8")
+
+
+def test_a_name_with_a_line_end_where_no_layout_is(tmp_path: Path, refuse) -> None:
+    fake.image(tmp_path / "raf/a\nb.png", 1)
+    expect(refuse("rafdb", tmp_path / "raf"), "found a\\nb.png")

@@ -66,6 +66,17 @@ def test_a_dark_16_bit_image_is_not_stretched(tmp_path: Path) -> None:
     assert found.max() <= 3
 
 
+@pytest.mark.parametrize("colour", [False, True])
+def test_12_bits_in_16_are_said(tmp_path: Path, colour: bool) -> None:
+    odd = {"12.tif": encoded(DEEP >> 4, "TIFF"), "x12.png": encoded(DEEP >> 4, "PNG"), "z16.png": encoded(DEEP, "PNG"),
+           "y8.png": encoded(GREY >> 4, "PNG")}
+    pack = read(tmp_path, odd, PLAIN if colour else encoded(GREY, "PNG"))
+    (said,) = [note for note in pack.notes if "4095" in note]
+    assert said.startswith("2 images of 16 bits with no value over 4095") and "multiply by 16" in said
+    assert said.endswith(": train/a/12.tif, train/a/x12.png")
+    assert pack.train.images[pack.train.ids.index("train/a/12.tif")].max() == 15, "and not stretched"
+
+
 def test_deep_images_are_said(tmp_path: Path) -> None:
     pack = read(tmp_path, {"x.png": encoded(DEEP, "PNG"), "y.png": encoded(DEEP, "PNG")})
     assert [note for note in pack.notes if "16 bits" in note and note.endswith(": train/a/x.png, train/a/y.png")]

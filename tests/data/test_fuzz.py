@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import fakedata as fake
+import moredata as more
 import numpy as np
 import pytest
 
@@ -22,19 +24,22 @@ from fer_bench.data.opening import open_dataset
 from fer_bench.errors import UserError
 
 CASES, SECONDS, BYTES = 500, 20, 2**30
+LISTS = (".csv", ".txt", ".npy", ".lst")
 MAKERS: list[tuple[str, Callable[[Path], Path]]] = [
     ("rafdb", fake.rafdb), ("rafdb", partial(fake.rafdb, two_lists=True)), ("rafdb", fake.rafdb_kaggle),
     ("ferplus7", fake.ferplus), ("ferplus8", partial(fake.ferplus_folders, label_files=True)),
     ("fer2013", fake.ferplus),
     ("affectnet8", fake.affectnet_tables), ("affectnet7", fake.affectnet_arrays), ("csv:", fake.csv_file),
     ("folder:", partial(fake.class_folders, classes=("happy", "sad", "10"))),
+    ("csv:", more.csv_of_all), ("expw", more.expw), ("sfew", more.sfew),
 ]
+NUMBER = re.compile(rb"(?<![\w.])\d+(?![\w.])")  # a cell or word of a list
 
 
 def a_file(root: Path, rng: random.Random) -> Path:
     """A list as often as an image."""
     files = [path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink()]
-    lists = [path for path in files if path.suffix in (".csv", ".txt", ".npy")]
+    lists = [path for path in files if path.suffix in LISTS]
     return rng.choice(lists if lists and rng.random() < 0.5 else files or [root])
 
 
@@ -52,6 +57,20 @@ def swap(path: Path, rng: random.Random) -> None:
     content = path.read_bytes()
     at = rng.randrange(len(content) + 1)
     path.write_bytes(content[:at] + rng.choice(pieces) + content[at + rng.randint(0, 3):])
+
+
+def odd_number(path: Path, rng: random.Random) -> None:
+    """Write what is none, or a strange one, in place of a number: a box, a vote, a label."""
+    content = path.read_bytes()
+    odd = [b"inf", b"-inf", b"nan", b"1e300", b"-7", b"0", b"", b"9" * 11, b"9" * 5000, b"0.5", b"1_0", "²".encode()]
+    if found := list(NUMBER.finditer(content)):
+        start, end = rng.choice(found).span()
+        path.write_bytes(content[:start] + rng.choice(odd) + content[end:])
+
+
+def twin(path: Path) -> None:
+    """The folder above once more, in another spelling."""
+    shutil.copytree(path.parent, path.parent.with_name(path.parent.name.swapcase()), symlinks=True)
 
 
 def replace(path: Path, make: Callable[[Path], object]) -> None:
@@ -73,6 +92,10 @@ DAMAGES: dict[str, Callable[[Path, random.Random], object]] = {
     "other image": lambda p, rng: fake.image(p, 1, rng.choice([(1, 1), (300, 2), (64, 64)]), rng.choice(["L", "RGB"])),
     "moved down": lambda p, rng: [p.with_name("deeper").mkdir(exist_ok=True), p.rename(p.parent / "deeper" / p.name)],
     "parent renamed": lambda p, rng: p.parent.rename(p.parent.with_name(rng.choice(["Train", "TEST", "valid"]))),
+    "odd number": lambda p, rng: odd_number(p, rng) if p.suffix in LISTS else None,
+    "two spellings": lambda p, rng: twin(p),
+    "dead link": lambda p, rng: p.with_name(f"dead {p.name}").symlink_to("nowhere"),
+    "loose": lambda p, rng: shutil.copy(p, p.parent.parent / p.name),
     "object": lambda p, rng: np.save(p.with_suffix(".npy"), np.array([{"a": 1}], object), allow_pickle=True),
 }
 

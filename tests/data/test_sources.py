@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import fakedata as fake
 import pytest
 
+from fer_bench.data import archive, images, lists, opening
 from fer_bench.data.archive import Source
 from fer_bench.data.catalog import ask
 from fer_bench.data.opening import open_dataset
@@ -105,6 +107,56 @@ def test_what_is_unpacked_is_bounded_before_it_is(tmp_path: Path) -> None:
         Source(fake.csv_file(tmp_path / "mine").parent).open("faces.csv", 10)
 
 
+@pytest.mark.parametrize(("bound", "most", "said"), [
+    ("MOST_LINES", 5, ":6: a line too many, expected at most 5 lines"),
+    ("MOST_CHARACTERS", 15, ":1: the line is too long"), ("MOST_LIST", 100, "bytes, expected 100 at most"),
+    ("MOST_TABLE", 100, "bytes, expected 100 at most"), ("MOST_CELLS", 2, ":1: 3 values, expected 2 at most")])
+def test_lists_and_tables_are_bounded(tmp_path: Path, refuse, monkeypatch: pytest.MonkeyPatch, bound: str, most: int,
+                                      said: str) -> None:
+    monkeypatch.setattr(lists, bound, most)
+    made = fake.rafdb(tmp_path / "raf")
+    for root in (made, fake.zipped(made)):
+        if bound not in ("MOST_TABLE", "MOST_CELLS"):
+            assert said in (line := refuse("rafdb", root)) and "list_patition_label.txt" in line
+    if bound != "MOST_LIST":
+        assert said in refuse(f"csv:{fake.csv_file(tmp_path / 'mine')}")
+
+
+def test_a_wrong_folder_is_found_out_before_all_images_are_looked_for(tmp_path: Path, refuse,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "ENOUGH", 10)
+    monkeypatch.setattr(images, "BLOCK", 4)
+    table = tmp_path / "t.csv"
+    fake.write(table, ["path,label,split", *(f"{i}.png,{'ab'[i % 2]},train" for i in range(100))])
+    line = refuse(f"csv:{table}")
+    assert (found := re.search(r"at least (\d+) of 100 images are listed but not there", line)) and int(found[1]) < 100
+
+
+def test_what_would_take_all_memory_is_refused(tmp_path: Path, refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{i}.png,{i},train" for i in range(300)]
+    table = fake.write(tmp_path / "t.csv", ["path,label,split", *rows])
+    assert "300 classes, such as" in refuse(f"csv:{table}")
+    fake.write(table, ["path,label,split", f"0.png,{'9' * 5000},train", "1.png,1,train"])
+    assert "2 classes, such as '999" in refuse(f"csv:{table}")
+    fake.write(table, ["path,label,split"])
+    assert "0 class" in refuse(f"csv:{table}")
+    monkeypatch.setattr(opening, "MOST_NAMES", 40)
+    fake.write(table, ["path,label,split", "0.png,1,train", f"{'x' * 30}.png,2,train"])
+    assert "a name in train has 34 characters" in refuse(f"csv:{table}")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_an_archive_of_too_many_members(tmp_path: Path, refuse, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    packed = fake.zipped(fake.rafdb(tmp_path / "raf"))
+    assert (b"PK\6\6" in packed.read_bytes()) == large
+    monkeypatch.setattr(archive, "MOST_DIRECTORY", 2**10)
+    assert "list of members has" in (line := refuse("rafdb", packed)) and "expected 1,024 at most; unpack it" in line
+    size = sum(46 + len(info.filename) + len(info.extra) for info in zipfile.ZipFile(packed).infolist())
+    assert f"{size:,} bytes" in line
+
+
 def test_a_header_that_lies_about_its_size(tmp_path: Path) -> None:
     packed = tmp_path / "x.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
@@ -144,8 +196,8 @@ def test_what_is_not_read_is_counted_and_named(tmp_path: Path, read, refuse) -> 
     shutil.copy(root / "train/b/0.png", root / "train/b/1.JFIF")
     (root / "train/b/Thumbs.db").write_bytes(b"x")
     pack = read(f"folder:{root}")
-    assert any("2 folders or files in class folders are no images by their names" in note
-               and "train/a/nested, train/b/0.face" in note for note in pack.notes)
+    assert "1 images were not read, in folders of no class or split: train/a/nested (1)" in pack.notes
+    assert "1 files among the faces are no images by their names and were not read: train/b/0.face" in pack.notes
     assert "train/b/1.JFIF" in pack.train.ids
     for name in ("val", "valid"):
         shutil.copytree(root / "test", root / name)

@@ -36,6 +36,7 @@ def operations(method: str) -> int:
     return sum(not function.is_view for function, *_ in tape.operations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", ["skipped", "stale"])
 def test_a_recorder_that_lies_is_found_out_or_did_no_harm(lie, tmp_path):
     """Every 46th operation of NLA's step in turn; some lies change nothing, as one of a gradient of ones.

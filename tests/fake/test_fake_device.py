@@ -23,6 +23,7 @@ from fer_bench.nets.backbone import backbone_maker
 from fer_bench.protocols.protocol import load_recipe
 
 COMPARED = ("ce", "nla")
+QUICK = (*COMPARED, "scn", "dividemix")  # driven in every test run; the others with -m slow
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,15 @@ def reports(request):
     return {names[place]: report for place, report in apart(under_all_recipes, [(n,) for n in names], 2, ready)}
 
 
-@pytest.mark.parametrize("case", DRIVEN)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case not in QUICK))
+                                  for case in DRIVEN])
 def test_a_method_breaks_no_rule_of_a_card(case, reports):
     for recipe, report in reports[case].items():
         assert report.passed, f"{recipe}: {report.error} {report.problems}"
     assert list(reports[case]) == list(RECIPES)
 
 
+@pytest.mark.slow
 def test_what_sources_ask_of_a_step_breaks_no_rule_either():
     """Rates and milestones of classifiers, a gradient that is cut, frozen stages: none reads a value back."""
     for place, report in apart(as_its_source, [("rul",), ("dmue",), ("mek",), ("ada-df",)], 2, ready):
@@ -58,6 +61,7 @@ def test_the_optimiser_is_few_launches(reports):
         assert report.counts.step["optimiser"].launches <= 4
 
 
+@pytest.mark.slow
 def test_evaluation_at_224_pixels_needs_no_more_than_training_does():
     """In batches of 1,024 it took 4.5 GB; DACL has the largest maps and weights of all methods."""
     for place, report in apart(at_full_size, [("ce",), ("dacl",)]):

@@ -7,6 +7,8 @@ from planted_engine import FAULTS, plant, ready
 
 from fer_bench.fake.children import apart
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reports(request):

@@ -40,6 +40,7 @@ def test_other_numbers_and_raised_versions_are_told_apart(monkeypatch):
     first = next(iter(kept["numbers"]))
     moved = {**kept, "numbers": {**kept["numbers"], first: [kept["numbers"][first][0] + 1e-9]}}
     monkeypatch.setattr(golden, "kept", lambda case: moved)
+    monkeypatch.setattr(golden, "here", lambda: kept["made"])
     assert "raise the version of the engine" in golden.problem("engine/metrics"), "on the same machine bits count"
     monkeypatch.setattr(golden, "here", lambda: {"processor": "another", "torch": "2"})
     assert golden.problem("engine/metrics") == "", "on another one the tolerance does"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ["run_bench.py", "--method", "ce,nla", "--protocol", "clean,noise30", "--seeds", "2", "--dry-run"]
 GOLDEN = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/golden/test_golden.py", "-k",
@@ -76,7 +77,7 @@ def test_a_changed_constant_fails_and_names_the_version(copy):
 
 def test_a_changed_method_names_its_own_version(copy):
     before = ids(copy)
-    edit(copy / "methods" / "nla.py", (r"slope: float = 15\.0", "slope: float = 14.0"))
+    edit(copy / "methods" / "nla.py", (r"slope: float = 15\.0", "slope: float = 5.0"))
     done = python(copy, *GOLDEN)
     assert done.returncode == 1 and "raise the version of method 'nla'" in done.stdout
     assert "python tests/golden/write.py methods/nla" in done.stdout and "version of the engine" not in done.stdout

@@ -28,7 +28,7 @@ def test_every_method_has_its_row_with_formula_cost_and_defaults():
     for name, info in INFOS.items():
         assert f"\n| {name} | " in text and info.doc.strip() in text
     assert "| sce | -- | 1 | `alpha=1.0`, `beta=1.0` |" in text
-    assert "| co-teaching | 2 networks, noise rate | 2 | `oracle_rate=True`, `forget_rate=0.2`, `ramp=0.16" in text
+    assert "| co-teaching | 2 networks, noise rate | 2 | `oracle_rate=True`, `forget_rate=0.2`, `ramp=1/6` |" in text
     assert "| center-loss | -- | 1 | as dacl, but `attention=False` |" in text and "**LDLVA**" in text
 
 

@@ -76,11 +76,11 @@ def test_a_cell_of_the_page_is_that_of_the_committed_table(payload):
     """The table that was committed knows nothing of this code."""
     rows = [line.split("|")[1:-1] for line in Path("results/drawn-faces/tables/noise.md").read_text().splitlines()
             if line.startswith("| synthetic")]
-    for _, method, overall_clean, *_ in (map(str.strip, row) for row in rows):
+    for _, _, method, overall_clean, *_ in (map(str.strip, row) for row in rows):
         runs = next(cell["runs"] for setting, block, cell in cells_in(payload) if cell["method"] == method.rstrip("†‡")
                     and block["protocol"] == "clean" and setting["dataset"] == "synthetic")
         values = [run["results"]["last"][0] / 1e4 for run in runs]
-        assert overall_clean == f"{fmean(values):.2f} ± {stdev(values):.2f}"
+        assert overall_clean.strip("⋆") == f"{fmean(values):.2f} ± {stdev(values):.2f}"
 
 
 def test_the_order_of_the_records_changes_nothing(records):
@@ -184,7 +184,7 @@ def test_the_command_writes_one_whole_file(folder, capsys):
     assert (folder / "page" / "index.html").read_bytes() == first
     assert call("report", "-o", folder / "few", "--results", folder / "results", "--method", "ce,nla") == 0
     few = payload_in((folder / "few" / "index.html").read_text())
-    assert {method["name"] for method in few["methods"]} == {"ce", "nla"}
+    assert {method["name"] for method in few["methods"]} == {"ce", "nla", "nla-released"}
 
 
 def test_a_damaged_file_is_named_and_said_on_the_page(folder, capsys):

@@ -108,6 +108,7 @@ def killed(place: Place, name: str, way: Callable[[], None] | None, wait: float)
     return process.exitcode != 0
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing_and_repeat_nothing(place, figures):
     start, rng, inside, at_random, name, grids = time.perf_counter(), random.Random(5), 0, 0, "killed", 1
     assert forked_status(lambda: main(words(place, "timed"))) == 0
@@ -133,6 +134,7 @@ def counted(place: Place, tmp_path: Path, name: str, *more: str) -> tuple[list[s
     return place.words("--method", "counted", "--plugin", str(plugin), "--protocol", "clean", *more, results=name), log
 
 
+@pytest.mark.slow
 def test_sixteen_processes_race_for_forty_runs_and_each_is_done_once(place, tmp_path, figures):
     arguments, log = counted(place, tmp_path, "race", "--seeds", "40", "--set-recipe", "epochs=1")
     racers = [forked(lambda: main(arguments)) for _ in range(16)]

@@ -109,6 +109,23 @@ def ckplus(root: Path) -> Path:
     return root
 
 
+def ckplus_sequences(root: Path) -> Path:
+    """The same frames as CK+'s own release has them: after neutral ones, beside a sequence that nobody labelled."""
+    seed = 0
+    for take, people in enumerate(CK.values()):
+        for person in range(people):
+            subject, number = f"S{person + 10:03d}", f"00{take}"
+            for frame in range(1, 18):
+                seed += frame > 14
+                name = f"cohn-kanade-images/{subject}/{number}/{subject}_{number}_{frame:08d}.png"
+                image(root / name, seed if frame > 14 else 1000 + frame, mode="L")
+            label = root / f"Emotion/{subject}/{number}/{subject}_{number}_00000017_emotion.txt"
+            write(label, [f"   {(1, 2, 3, 4, 5, 6, 7)[take]}.0000000e+00"])
+    image(root / "cohn-kanade-images/S010/009/S010_009_00000001.png", 1, mode="L")
+    (root / "Emotion/S010/009").mkdir()
+    return root
+
+
 def jaffe(root: Path) -> Path:
     """Six women, seven expressions, two takes of each."""
     number = 0
@@ -124,6 +141,16 @@ def jaffe(root: Path) -> Path:
 def sfew(root: Path, splits: tuple[str, ...] = ("Train", "Val")) -> Path:
     """Class folders of the splits, two images in each."""
     return fake.class_folders(root, SFEW, splits)
+
+
+def csv_of_all(root: Path) -> Path:
+    """A CSV with all that one may hold: ids, boxes, votes, subjects."""
+    lines = ["id,path,label,split,x,y,width,height,votes_sad,votes_happy,subject"]
+    for i in range(8):
+        image(root / f"faces/{i // 2}.png", i // 2, (20, 16), mode="L")
+        lines.append(f"{i},faces/{i // 2}.png,{('sad', 'happy')[i % 2]},{'train' if i < 4 else 'test'},"
+                     f"{i % 2},2,10,12,{i},{10 - i},{i % 3}")
+    return write(root / "faces.csv", lines)
 
 
 def replaced(path: Path, old: str, new: str) -> None:

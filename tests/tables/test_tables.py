@@ -183,16 +183,28 @@ def test_bold_marks_what_is_not_significantly_below_the_best() -> None:
     table = make_table(ten_seeds(), "comparison")
     bold = {row.label: row.cells[0].bold for row in table.sections[0].rows if row.cells[0]}
     assert bold == {"ce": False, "eac": True, "nla": True}
-    assert "| **80.60 ± 0.97** | **70.60 ± 0.97** |" in render(table)
-    assert r"\textbf{80.60 $\pm$ 0.97}" in render(table, "latex")
-    assert any(note.startswith("Bold:") for note in table.footnotes)
+    best = {row.label: row.cells[0].best for row in table.sections[0].rows if row.cells[0]}
+    assert best == {"ce": False, "eac": False, "nla": True}
+    assert "| ⋆**80.60 ± 0.97** | ⋆**70.60 ± 0.97** |" in render(table)
+    assert r"\llap{$^{\star}$}\textbf{80.60{\tiny$\pm$\,0.97}}" in render(table, "latex")
+    assert {note.split()[0] for note in table.footnotes} >= {"Bold:", "⋆"}
 
 
 def test_gain_has_a_holm_adjusted_p() -> None:
     table = make_table(ten_seeds(), "comparison")
-    nla = table.sections[0].rows[-1].cells[0]
+    nla = table.sections[0].rows[1].cells[0]
     assert nla is not None and nla.gain == pytest.approx(0.03) and nla.p == pytest.approx(2 * 2**-9)
     assert "+3.00 (p=.004)" in render(table)
+
+
+def test_no_p_where_seeds_are_too_few_for_one_below_05() -> None:
+    few = runs("ce", [0.80, 0.81, 0.82]) + runs("nla", [0.83, 0.835, 0.85])
+    text = render(make_table(few, "comparison"))
+    assert "p=" not in text and "no p where none could be below .05" in text
+    ten = [r for name in [f"m{place}" for place in range(26)] for r in runs(name, [0.8] * 10)] + ten_seeds()
+    assert "p=" not in render(make_table(ten, "comparison")), "28 gains times 2^-9 is .055"
+    fewer = render(make_table(ten[30:], "comparison"))
+    assert "p=" in fewer and "no p" not in fewer, "25 times 2^-9 is .049"
 
 
 def test_cost_is_shown_once_it_was_counted() -> None:

@@ -11,13 +11,15 @@ import io
 import numpy as np
 
 from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
+from fer_bench.data.boxes import SIZED, box_of
 from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.images import File, Say, each_file
-from fer_bench.data.lists import label_number, read_table
+from fer_bench.data.lists import label_number, read_table, read_words
 from fer_bench.data.named_folders import test_or_valid
 from fer_bench.errors import UserError
 
 CONTEMPT = 7
+MOST_ARRAY = 2**16  # bytes of an array of one number
 IMAGES = "Manually_Annotated_Images"
 TABLES = {"train": "training.csv", "test": "validation.csv"}
 LISTS = "Manually_Annotated_file_lists"  # some copies keep the two tables there
@@ -76,21 +78,10 @@ def read_tables(source: Source, classes: int) -> Found:
                 continue
             ids.append(image)
             labels.append(label)
-            boxes.append(_box(box, place))
+            boxes.append(box_of(box, SIZED, place))
         found.splits[split] = Rows(ids, labels, [f"{IMAGES}/{image}" for image in ids], boxes)
         _note(found, split, left_out)
     return found
-
-
-def _box(cells: list[str], place: str) -> Box:
-    """(left, top, right, bottom) from x, y, width, height."""
-    try:
-        x, y, width, height = (int(float(cell)) for cell in cells)
-    except ValueError:
-        width = height = 0
-    if width <= 0 or height <= 0:
-        raise UserError(f"{place}: face box '{','.join(cells)}', expected x, y, width, height; mend it")
-    return x, y, x + width, y + height
 
 
 def read_arrays(source: Source, classes: int, say: Say) -> Found:
@@ -111,7 +102,7 @@ def read_arrays(source: Source, classes: int, say: Say) -> Found:
 
 def _expression(source: Source, name: str) -> int:
     """The one number of an annotation file, stored as a number or as text."""
-    value = np.load(io.BytesIO(source.read(name)), allow_pickle=False)
+    value = np.load(io.BytesIO(source.read(name, MOST_ARRAY)), allow_pickle=False)
     return label_number(str(value.item()), source.where(name), 0, 10)
 
 
@@ -122,12 +113,11 @@ def read_lists(source: Source, classes: int) -> Found:
         files = [f"{folder}_set/{folder}_annotations_{count}class.txt" for count in (classes, 15 - classes)]
         file = next(name for name in files if source.exists(name))
         rows, left_out = Rows([], [], []), 0
-        for line, words in enumerate((row.split() for row in source.text(file).splitlines()), 1):
+        for line, words in read_words(source, file):
             place = f"{source.where(file)}:{line}"
-            if words and len(words) != 2:
+            if len(words) != 2:
                 raise UserError(f"{place}: '{' '.join(words)[:60]}', expected a name and a label; mend that line")
-            if words:
-                left_out += not _put(rows, words[0], words[1], f"{folder}_set/images/{words[0]}", classes, place)
+            left_out += not _put(rows, words[0], words[1], f"{folder}_set/images/{words[0]}", classes, place)
         found.splits[split] = rows
         _note(found, split, left_out)
     return found
@@ -139,10 +129,9 @@ def read_aligned(source: Source, classes: int) -> Found:
     found = Found({})
     for split in ("train", "test"):
         file = f"align_crop_{split}.csv"
-        table = list(read_table(source, file, ("path", "expression")))
-        rows, left_out = Rows([], [], []), 0
-        cut = _foreign_parts(source, table[0][1][0] if table else "")
-        for line, (path, expression) in table:
+        rows, left_out, cut = Rows([], [], []), 0, -1
+        for line, (path, expression) in read_table(source, file, ("path", "expression")):
+            cut = _foreign_parts(source, path) if cut < 0 else cut
             image = "/".join(_parts(path)[cut:])
             left_out += not _put(rows, image, expression, image, classes, f"{source.where(file)}:{line}")
         found.splits[split] = rows

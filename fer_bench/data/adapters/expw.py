@@ -5,8 +5,9 @@ There is no official test set.
 
 from __future__ import annotations
 
-from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
-from fer_bench.data.lists import label_number
+from fer_bench.data.adapter import Box, Found, Options, Rows, Source, dataset
+from fer_bench.data.boxes import box_of
+from fer_bench.data.lists import label_number, read_words
 from fer_bench.errors import UserError
 
 
@@ -17,15 +18,12 @@ def read(root: Source, options: Options) -> Found:
     """Lines "image_name face_id top left right bottom confidence label"; ids are image names with the face's id."""
     file = "label/label.lst" if root.exists("label/label.lst") else "label.lst"
     folder = "image/origin" if root.exists("image/origin") else "origin"
-    rows, boxes, seen, repeated = Rows([], [], []), list[tuple[int, int, int, int]](), set[str](), 0
-    for line, text in enumerate(root.text(file).splitlines(), 1):
-        words = text.split()
-        if not words:
-            continue
+    rows, boxes, seen, repeated = Rows([], [], []), list[Box](), set[str](), 0
+    for line, words in read_words(root, file):
         place = f"{root.where(file)}:{line}"
         if len(words) < 8:
-            raise UserError(f"{place}: '{text[:60]}', expected image, face, top, left, right, bottom, confidence and "
-                            "label; mend that line")
+            raise UserError(f"{place}: '{' '.join(words)[:60]}', expected image, face, top, left, right, bottom, "
+                            "confidence and label; mend that line")
         if " ".join(words) in seen:
             repeated += 1
             continue
@@ -34,17 +32,6 @@ def read(root: Source, options: Options) -> Found:
         rows.ids.append(f"{image}#{words[-7]}")
         rows.labels.append(label_number(words[-1], place, 0, 6))  # type: ignore[union-attr]
         rows.images.append(f"{folder}/{image}")  # type: ignore[union-attr]
-        boxes.append(_box(words[-6:-2], place))
+        boxes.append(box_of(words[-6:-2], ("top", "left", "right", "bottom"), place))
     rows.boxes = boxes
     return Found({"train": rows}, [f"{repeated} lines that repeat another are left out"] if repeated else [])
-
-
-def _box(words: list[str], place: str) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) from top, left, right, bottom."""
-    try:
-        top, left, right, bottom = map(int, words)
-    except ValueError:
-        top = bottom = left = right = 0
-    if right <= left or bottom <= top:
-        raise UserError(f"{place}: box '{' '.join(words)}', expected top, left, right and bottom; mend that line")
-    return left, top, right, bottom

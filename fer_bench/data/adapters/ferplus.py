@@ -8,8 +8,6 @@ the eight emotions, "-noties" where no other is as large. nla: of the kept emoti
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,7 +16,7 @@ import numpy as np
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
 from fer_bench.data.adapters.fer2013 import SIDE, face_rows, pixel_row, split_of
 from fer_bench.data.expressions import expression
-from fer_bench.data.lists import read_table
+from fer_bench.data.lists import read_cells, read_table
 from fer_bench.data.named_folders import read_named_folders, test_or_valid
 from fer_bench.errors import UserError
 
@@ -144,7 +142,8 @@ def found_rows(table: Table, labels: np.ndarray, rule: str, classes: int, images
             mapped = np.where(original >= 0, FER2013_TO_FERPLUS[original], -1)[kept]
             result.splits[split].columns["fer2013"] = mapped[rows]
     if images.dtype == np.uint8 and (empty := int((images.reshape(len(images), -1).max(1) == 0).sum())):
-        result.notes.append(f"{empty} kept faces are all black; the official counts include them")
+        official = "; the official counts include them" if rule == OPTIONS["labels"][0] else ""
+        result.notes.append(f"{empty} kept faces are all black{official}")
     return result
 
 
@@ -175,16 +174,17 @@ def label_files(source: Source) -> Table:
         name = f"{folder}/label.csv"
         if not source.exists(name):
             raise UserError(f"{source.where(name)}: no such file; put it, or fer2013new.csv, there")
-        rows = list(csv.reader(io.StringIO(source.text(name))))
-        votes = [votes_of(row[-len(VOTES):], f"{source.where(name)}:{i}") for i, row in enumerate(rows, 1)]
+        rows = list(read_cells(source, name, ","))
+        votes = [votes_of(row[-len(VOTES):], f"{source.where(name)}:{line}") for line, row in rows]
         table.splits += [split] * len(rows)
-        table.names += [row[0].strip() for row in rows]
+        table.names += [row[0].strip() for _, row in rows]
         table.votes = np.concatenate([table.votes, np.array(votes).reshape(-1, len(VOTES))])
     return table
 
 
 def votes_of(cells: list[str], place: str) -> list[int]:
-    if len(cells) != len(VOTES) or not all(cell.strip().isdigit() for cell in cells):
+    if len(cells) != len(VOTES) or not all(0 < len(cell.strip()) < 7 and cell.strip().isdecimal()
+                                           for cell in cells):
         raise UserError(f"{place}: votes {','.join(cells)[:60]!r}, expected {len(VOTES)} whole numbers; "
                         "mend that line")
     return [int(cell) for cell in cells]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
 from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.forms import first_names
-from fer_bench.data.lists import label_number
+from fer_bench.data.lists import label_number, read_words
 from fer_bench.data.named_folders import read_named_folders, test_or_valid
 from fer_bench.errors import UserError
 
@@ -22,9 +22,11 @@ LAYOUTS = {
     "list in the root": ["list_patition_label.txt|list_partition_label.txt", "Image/aligned|aligned"],
     "two lists in the root": ["train_label.txt", "test_label.txt", "Image/aligned|aligned"],
     "numbered folders": ["train/1|DATASET/train/1", "test/1|valid/1|val/1|validation/1|DATASET/test/1"],
+    "numbered folders of DACL": ["train/00", "test/00|valid/00"],
     "named folders": ["train/surprise|DATASET/train/surprise",
                       "test/surprise|valid/surprise|val/surprise|validation/surprise|DATASET/test/surprise"],
 }
+AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")  # the order of DACL's folders
 COMPOUND = {
     "list in compound/": ["compound/EmoLabel/list_patition_label.txt|compound/EmoLabel/list_partition_label.txt",
                           "compound/Image/aligned|compound/aligned"],
@@ -43,7 +45,7 @@ SOURCE = "by request to its authors"
                   "angrily disgusted", "disgustedly surprised"])
 def read(root: Source, options: Options) -> Found:
     """Lines "train_00001.jpg 5" of the one list or of the two, or class folders."""
-    if options.layout.endswith("folders"):
+    if "folders" in options.layout:
         return read_folders(root, options)
     compound = options.dataset == "rafdb-compound"
     inside = "compound/" if options.layout == "list in compound/" else ""
@@ -63,9 +65,8 @@ def read_lists(root: Source, files: list[str], inside: str, classes: int) -> Fou
     found = Found({"train": Rows([], [], []), "test": Rows([], [], [])})
     aligned = inside + ("Image/aligned" if root.exists(f"{inside}Image/aligned") else "aligned")
     for file in files:
-        for line, words in enumerate((row.split() for row in root.text(file).splitlines()), 1):
-            if words:
-                add(found, words, f"{root.where(file)}:{line}", aligned, classes)
+        for line, words in read_words(root, file):
+            add(found, words, f"{root.where(file)}:{line}", aligned, classes)
     return found
 
 
@@ -98,6 +99,9 @@ def read_folders(root: Source, options: Options) -> Found:
     folders = {split: inside + folder for split, folder in test_or_valid(root, inside).items()}
     if options.layout == "numbered folders":
         found = read_class_folders(root, folders, {str(i + 1): i for i in range(7)})
+    elif options.layout == "numbered folders of DACL":
+        found = read_class_folders(root, folders, {f"0{i}": options.classes.index(n) for i, n in enumerate(AFFECTNET)})
+        found.notes.append(f"folders 00 to 06 are taken in AffectNet's order, as DACL has them: {', '.join(AFFECTNET)}")
     else:
         found = read_named_folders(root, folders, options.classes)
     for split, rows in found.splits.items():
@@ -120,9 +124,9 @@ def compared(root: Source, found: Found, used: list[str]) -> Found:
     for file in (*LISTS, *SPLIT_LISTS, *TABLES):
         if file in used or not root.exists(file):
             continue
-        lines = root.read(file).decode("utf-8-sig", "replace").replace(",", " ").splitlines()
-        said = {raf_name(words[0]): int(words[1]) - 1 for words in map(str.split, lines)
-                if len(words) == 2 and words[1].isdecimal()}
+        lines = (" ".join(words).replace(",", " ").split() for _, words in read_words(root, file, errors="replace"))
+        said = {raf_name(words[0]): int(words[1]) - 1 for words in lines
+                if len(words) == 2 and words[1].isdecimal() and len(words[1]) < 3}
         other = [name for name, label in said.items() if labels.get(name, label) != label]
         if other:
             found.notes.append(f"{file} gives {len(other)} faces another label ({first_names(other)}); labels are "
