@@ -101,16 +101,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Ranks:
-    """A critical-difference diagram. groups: runs of neighbours that are not told apart, as (first, last) place."""
+    """A critical-difference diagram, of one setting or (None) of all. groups: neighbours by rank that are not told
+    apart, as first and last place."""
 
-    title: str
+    setting: int | None
     metric: str
-    blocks: list[str]
+    cases: int
     names: list[str]
     ranks: list[float]
     difference: float
     p: float
-    groups: list[list[int]]
+    groups: list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ class Payload:
     warnings: list[str]
     missing: list[str]  # commands that fill the gaps
     metrics: list[str]
+    interval: str  # what intervals are
     settings: list[Setting]
     methods: list[MethodFacts]
     blocks: list[Block]
