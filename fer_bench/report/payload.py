@@ -76,8 +76,9 @@ class Published:
     method: str
     metric: str
     value: int
+    std: int | None
     source: str
-    differs: list[str]
+    setting: list[str]
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class Payload:
     methods: list[MethodFacts]
     blocks: list[Block]
     pool: list[Any]  # parts of specs and environments
+    unpublished: list[str]  # methods of which no number could be read
     ranks: list[Ranks]
     sheets: list[FaceSheet]
 

@@ -6,6 +6,7 @@ CHARTS.ranks = () => {
   const count = found.names.length;
   const y = found.names.map((_, i) => i);
   const data = groupBars(found, Math.max(...found.ranks));
+  const right = Math.max(...found.ranks, ...data.flatMap((bar) => bar.x)) + 0.02 * count;
   data.push({
     x: found.ranks,
     y,
@@ -23,7 +24,7 @@ CHARTS.ranks = () => {
     layout: {
       height: 90 + 17 * count,
       margin: { l: 10, r: 20, t: 40, b: 10 },
-      xaxis: axis({ title: "mean rank (1: best)", side: "top", zeroline: false }),
+      xaxis: axis({ title: "mean rank (1: best)", side: "top", zeroline: false, range: [1 - 0.02 * count, right] }),
       yaxis: axis({
         tickvals: y,
         ticktext: found.names.map(tick),
