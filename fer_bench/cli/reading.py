@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_bench.data.pack import Pack
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, unknown
 from fer_bench.runs.faces import cached_pack
 from fer_bench.runs.outcomes import with_outcomes
 from fer_bench.runs.request import Request
@@ -79,9 +79,10 @@ def packs_to_show(records: Sequence[Record], request: Request, say: Say) -> list
     return packs
 
 
-def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request: Request, say: Say) -> Path:
-    """Write the page of results into a folder; returns its file. request: the datasets whose faces are drawn. Raises
-    UserError."""
+def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request: Request, baselines: Sequence[str],
+           say: Say) -> Path:
+    """Write the page of results into a folder; returns its file. request: the datasets whose faces are drawn.
+    baselines: over which gains have intervals. Raises UserError."""
     from fer_bench.report.gather import gather
     from fer_bench.report.results_page import index_of, plotly_source, render
 
@@ -96,7 +97,10 @@ def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request:
     count = f"{len(left_out):,} file{'s' * (len(left_out) > 1)}"
     notes = [f"Left out: {count} of the folder, damaged or in conflict with another; the command that made this page "
              "named them."] if left_out else []
-    text, path = render(gather(records, notes, packs_to_show(records, request, say))), index_of(out)
+    labels = {str(record["label"]) for record in records}
+    if strange := [name for name in baselines if records and name not in {*labels, "ce"}]:
+        raise unknown("method for --baseline", strange[0], labels)
+    text, path = render(gather(records, notes, packs_to_show(records, request, say), baselines)), index_of(out)
     try:
         write_whole(path, text)
     except OSError as error:

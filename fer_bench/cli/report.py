@@ -52,6 +52,8 @@ def report(
     seeds: OnlySeeds = None,
     faces: Annotated[str, typer.Option(help="Draw telling faces of these datasets, too; their makers' terms say what "
                                             "may be shown. The embedded ones are always drawn.")] = "",
+    baseline: Annotated[str, typer.Option(help="Methods over which gains have intervals; the page begins with the "
+                                               "first.")] = "ce",
     data_root: Roots = None,
     data_option: DataOptions = None,
     cache: Cache = CACHE,
@@ -71,7 +73,8 @@ def report(
         names = expand("faces", faces, lambda: ()) if faces else ()
         request = Request((), (), names, (), cache, parse_roots(data_root),
                           data_options=parse_settings("--data-option", data_option or []))
-        print(reading.report(folders, filters, out or Path("report"), request, say))
+        baselines = expand("baseline", baseline, lambda: ())
+        print(reading.report(folders, filters, out or Path("report"), request, baselines, say))
 
 
 def check_for_the_page(page: bool, given: dict[str, bool]) -> None:

@@ -27,12 +27,15 @@ BASE, CENTRE = "ce", "nla"  # whose faces are compared
 Rows = Mapping[str, Sequence[Record]]
 
 
+def pack_of(rows: Rows, packs: Sequence[Pack]) -> Pack | None:
+    """The data whose test faces all runs of a block predicted, in its classes; None where it is not here."""
+    return next((pack for pack in packs if _of_pack(rows, pack)), None)
+
+
 def sheets(setting: int, protocol: str, rows: Rows, pack: Pack) -> list[FaceSheet]:
-    """The sheets of a block; none where the predictions are not of the pack's test faces."""
+    """The sheets of a block, from the data that its test predictions are of (`pack_of`)."""
     from scipy.stats import entropy  # here: it would double the time of a page without faces
 
-    if not _of_pack(rows, pack):
-        return []
     shares = {row: _shares(runs, len(pack.classes)) for row, runs in rows.items()}
     each = np.mean(list(shares.values()), axis=0)  # float64 [N, C], methods counting alike
     right = {row: share[np.arange(len(each)), pack.test.labels] for row, share in {"": each, **shares}.items()}

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fer_bench.data.pack import Pack
 from fer_bench.errors import UserError
 from fer_bench.library.methods import methods
-from fer_bench.report.faces import sheets
+from fer_bench.report.faces import pack_of, sheets
 from fer_bench.report.gaps import Protocols, missing, repeating, warnings
 from fer_bench.report.grouping import Place, places
-from fer_bench.report.intervals import ABOUT, in_millionths, intervals
+from fer_bench.report.intervals import Intervals, in_millionths, intervals, kind_of
 from fer_bench.report.packing import FINE, METRICS, rounded, run_of
 from fer_bench.report.payload import Block, Cell, MethodFacts, Payload, Pool, Published, Setting
 from fer_bench.report.ranking import diagrams
@@ -27,27 +27,31 @@ from fer_bench.tables.training_sets import asked_of, counts_of
 Grouped = dict[str, dict[str, dict[str, list[Record]]]]  # setting, protocol, row
 
 
-def gather(records: Sequence[Record], notes: Sequence[str] = (), packs: Sequence[Pack] = ()) -> Payload:
+def gather(records: Sequence[Record], notes: Sequence[str] = (), packs: Sequence[Pack] = (),
+           baselines: Sequence[str] = ("ce",)) -> Payload:
     """The payload of a page of these records, which depends on nothing else. notes: warnings to begin with, such as
-    damaged records. packs: datasets whose faces may be shown. Raises UserError for no records, and for one that lacks
-    what every record has."""
+    damaged records. packs: datasets whose faces may be shown. baselines: over which gains have intervals. Raises
+    UserError for no records, and for one that lacks what every record has."""
     if not records:
         raise UserError("no records to show: look at the folder of --results, or run first: python run_bench.py "
                         "--method ce,nla --protocol noise30 --seeds 3")
     records = sorted(records, key=lambda record: str(record["id"]))
     where, pool, published = all_places(records), Pool(), read_published()
     found = by_size(grouped(records, where))
-    blocks = [block_of(number, protocol, rows, pool, published)
-              for number, protocols in enumerate(found.values()) for protocol, rows in protocols.items()]
-    shown = [sheet for number, protocols in enumerate(found.values()) for protocol, rows in protocols.items()
-             for pack in packs for sheet in sheets(number, protocol, rows, pack)]
+    blocks, shown = [], []
+    for number, protocols in enumerate(found.values()):
+        for protocol, rows in protocols.items():
+            pack = pack_of(rows, packs)
+            proven = intervals(rows, baselines, pack)
+            blocks.append(block_of(number, protocol, rows, pool, published, proven))
+            shown += sheets(number, protocol, rows, pack) if pack else []
     by_row: dict[str, list[Record]] = {}
     for record, place in zip(records, where, strict=True):
         by_row.setdefault(place.row, []).append(record)
     return Payload(
         facts=headline(records, where), versions=versions_of(records), warnings=[*notes, *warnings(found)],
         missing=commands_of(gap for protocols in found.values() for gap in missing(protocols)), metrics=list(METRICS),
-        interval=ABOUT, settings=[setting_of(name, next(records_in(found[name]))) for name in found],
+        baselines=list(baselines), settings=[setting_of(name, next(records_in(found[name]))) for name in found],
         methods=[facts_of(row, by_row[row]) for row in sorted(by_row, key=natural)], blocks=blocks, pool=pool.parts,
         unpublished=without_numbers(sorted({str(record["spec"]["method"]["name"]) for record in records}), published),
         ranks=[*diagrams(list(found.values()))], sheets=shown)
@@ -129,7 +133,7 @@ def facts_of(row: str, records: Sequence[Record]) -> MethodFacts:
 
 
 def block_of(setting: int, protocol: str, rows: Mapping[str, Sequence[Record]], pool: Pool,
-             published: Sequence[Entry]) -> Block:
+             published: Sequence[Entry], proven: Intervals) -> Block:
     """One protocol in one setting."""
     runs = [run for some in rows.values() for run in some]
     content, some = runs[0]["spec"]["protocol"], runs[0]
@@ -139,7 +143,7 @@ def block_of(setting: int, protocol: str, rows: Mapping[str, Sequence[Record]], 
                  imbalance.get("factor", 0.0), classes_of(some),
                  [cell_of(row, rows[row], pool) for row in sorted(rows, key=natural)],
                  [_published(entry) for entry in published if matches(entry, dataset_of(some), content)],
-                 in_millionths(intervals(rows)))
+                 kind_of(proven), in_millionths(proven))
 
 
 def cell_of(row: str, runs: Sequence[Record], pool: Pool) -> Cell:

@@ -85,7 +85,7 @@ class Published:
 class Block:
     """One protocol in one setting: the cells that may be compared. noise, rate, factor: what it does to the labels.
 
-    intervals: metric, baseline, method -> interval of the gain.
+    intervals: metric, baseline, method -> interval of the gain; interval: what they are of, "" where there are none.
     """
 
     setting: int
@@ -97,7 +97,8 @@ class Block:
     classes: list[str]
     cells: list[Cell]
     published: list[Published]
-    intervals: dict[str, dict[str, dict[str, Interval]]] = field(default_factory=dict)
+    interval: str
+    intervals: dict[str, dict[str, dict[str, Interval]]]
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Payload:
     warnings: list[str]
     missing: list[str]  # commands that fill the gaps
     metrics: list[str]
-    interval: str  # what intervals are
+    baselines: list[str]  # over which intervals are known; the first is where the page begins
     settings: list[Setting]
     methods: list[MethodFacts]
     blocks: list[Block]

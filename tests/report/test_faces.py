@@ -14,7 +14,7 @@ from tinyfolder import CLASSES, Place, refused
 from tinyfolder import call as call_with
 
 from fer_bench.data.pack import Split, make_pack
-from fer_bench.report.faces import MOST, sheets
+from fer_bench.report.faces import MOST, pack_of, sheets
 
 METHODS = ("ce", "nla", "scn")
 
@@ -61,6 +61,7 @@ def literal_scores(rows, pack):
 
 
 def test_sheets_hold_the_faces_of_the_highest_scores(rows, pack):
+    assert pack_of(rows, [pack]) is pack
     found = {sheet.title: sheet for sheet in sheets(0, "clean", rows, pack)}
     for title, scores in literal_scores(rows, pack).items():
         names = [face.name for face in found[title].faces]
@@ -97,7 +98,7 @@ def test_nothing_is_shown_where_predictions_are_of_other_faces(rows, pack, chang
         one["spec"]["dataset"]["fold"] = [1, 5]
     else:
         one["result"]["predictions"].pop()
-    assert sheets(0, "clean", rows, pack) == []
+    assert pack_of(rows, [pack]) is None
 
 
 @pytest.fixture(scope="module")

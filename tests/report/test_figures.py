@@ -19,8 +19,6 @@ from fer_bench.report.figures.lines import course, rates
 from fer_bench.report.figures.style import COLOURS, paper, saved
 from fer_bench.report.figures.subject import Subject, subjects
 from fer_bench.report.figures.tradeoffs import accuracies, costs_of
-from fer_bench.report.ranking import complete as complete_cases
-from fer_bench.report.ranking import critical_difference, groups, mean_ranks
 from fer_bench.runs.store import read_records
 
 RECORDS = Path(__file__).resolve().parents[2] / "results" / "drawn-faces"
@@ -105,16 +103,6 @@ def test_confusions_are_shares_of_the_true_class() -> None:
 ])
 def test_class_names_are_as_short_as_they_can_be(classes: list[str], expected: list[str]) -> None:
     assert shortened(classes) == expected
-
-
-def test_mean_ranks_and_what_they_do_not_part() -> None:
-    cases = complete_cases([{"a": 9.0, "b": 8.0, "c": 8.0}, {"a": 7.0, "b": 8.0, "c": 6.0, "d": 5.0}, {"a": 1.0}])
-    assert cases == [{"a": 9.0, "b": 8.0, "c": 8.0}, {"a": 7.0, "b": 8.0, "c": 6.0}]
-    assert mean_ranks(cases) == {"a": 1.5, "b": 1.75, "c": 2.75}
-    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005), "the example of Demsar 2006"
-    assert groups({"a": 1.0, "b": 2.0, "c": 2.4, "d": 4.0}, 1.5) == [(0, 2)]
-    assert groups({"a": 1.0, "b": 2.0, "c": 3.0, "d": 9.0}, 1.5) == [(0, 1), (1, 2)]
-    assert groups({"a": 1.0, "b": 3.0}, 2.0) == [], "a critical difference parts"
 
 
 def test_who_stands_out() -> None:

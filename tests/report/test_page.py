@@ -15,12 +15,14 @@ import scipy.stats
 from made_page import EVIL, evil, ours, payload_in, with_training
 from tinyfolder import call as call_with
 
+from fer_bench.data.pack import Split, make_pack
 from fer_bench.errors import UserError
 from fer_bench.report.gather import gather
 from fer_bench.report.packing import MOST_POINTS
 from fer_bench.report.results_page import SCRIPTS, render
 from fer_bench.report.templating import TEMPLATES
 from fer_bench.runs.store import Store
+from fer_bench.statistics.intervals import gain_interval
 
 
 def call(*words) -> int:
@@ -126,15 +128,45 @@ def test_what_cannot_be_compared_is_another_setting(path, value):
     assert len(payload.settings) == 2 and len({setting.name for setting in payload.settings}) == 2
 
 
-def test_intervals_are_paired_t_intervals_of_every_pair():
-    found = [*made.runs("ce", [0.5, 0.6, 0.7]), *made.runs("nla", [0.55, 0.68, 0.73]), *made.runs("scn", [0.5])]
-    (block,) = gather(found).blocks
-    gaps = np.array([0.05, 0.08, 0.03])
+def predicting(name, right, seed=0):
+    """A record of a method that has some of the toy data's test faces right."""
+    one = made.record(name, float(np.mean(right)), float(np.mean(right)), seed=seed)
+    one["spec"]["dataset"]["fingerprint"] = TOY.fingerprint
+    one["result"]["predictions"] = np.where(right, TOY.test.labels, 1 - TOY.test.labels).tolist()
+    return one
+
+
+FACES = Split(np.arange(60, dtype=np.uint8).reshape(60, 1, 1), np.arange(60) % 2, tuple(map(str, range(60))))
+TOY = make_pack("toy", ("a", "b"), {"train": FACES, "test": FACES}, ())
+
+
+def test_intervals_are_over_faces_where_the_data_is_here_and_else_over_seeds():
+    draw = np.random.default_rng(0)
+    right = {name: draw.random((3, 60)) < share for name, share in (("ce", 0.6), ("nla", 0.75), ("scn", 0.6))}
+    found = [predicting(name, row, seed) for name, rows in right.items() for seed, row in enumerate(rows)
+             if name != "scn" or not seed]
+    (block,) = gather(found, packs=[TOY]).blocks
+    expected = gain_interval(right["nla"], right["ce"], TOY.test.labels, "mean")
+    assert block.intervals["mean"]["ce"]["nla"] == [round(1e6 * expected.low), round(1e6 * expected.high)]
+    assert block.interval == "95 % interval over seeds and test faces" and set(block.intervals["overall"]) == {"ce"}
+    assert "scn" in block.intervals["overall"]["ce"]
+    (block,) = gather(found, baselines=["nla", "ce"]).blocks
+    gaps = right["ce"].mean(1) - right["nla"].mean(1)
     low, high = scipy.stats.t.interval(0.95, 2, gaps.mean(), scipy.stats.sem(gaps))
-    overall = block.intervals["overall"]
-    assert overall["ce"]["nla"] == [round(1e6 * low), round(1e6 * high)]
-    assert overall["nla"]["ce"] == [round(-1e6 * high), round(-1e6 * low)]
-    assert set(block.intervals) == {"overall", "mean"} and "scn" not in overall["ce"], "one seed has no interval"
+    assert block.intervals["overall"]["nla"] == {"ce": [round(1e6 * low), round(1e6 * high)]}, "scn has one seed"
+    assert block.interval == "95 % interval over seeds"
+    (block,) = gather([one for one in found if not one["spec"]["seed"]], packs=[TOY]).blocks
+    assert "of these networks" in block.interval
+    (block,) = gather([one for one in found if not one["spec"]["seed"]]).blocks
+    assert block.interval == "" and block.intervals["mean"]["ce"] == {}
+
+
+def test_the_epoch_chosen_on_held_out_faces_has_no_predictions():
+    found = [predicting(name, np.arange(60) % 3 > 0, seed) for name in ("ce", "nla") for seed in range(2)]
+    for place, one in enumerate(found):
+        one["result"]["val"] = made.metrics(0.5 + place / 100, 0.5, 2, [0.5] * 7)
+    (block,) = gather(found, packs=[TOY]).blocks
+    assert block.interval == "95 % interval over seeds" and block.intervals["overall"]["ce"]["nla"] == [20000, 20000]
 
 
 def test_ranks_are_over_the_protocols_that_most_methods_have():
@@ -224,6 +256,7 @@ def test_a_damaged_file_is_named_and_said_on_the_page(folder, capsys):
 
 @pytest.mark.parametrize(("words", "said"), [
     (("--results", "nowhere"), "no records to show"),
+    (("--baseline", "nlaa"), "unknown method for --baseline 'nlaa': did you mean nla"),
     (("--method", "nlaa"), "unknown method among the records 'nlaa': did you mean nla"),
     (("-o", "results/records/x.txt/page"), "-o results/records/x.txt/page: cannot be written"),
 ])

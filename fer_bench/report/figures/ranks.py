@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from fer_bench.report.figures.style import name_of, panels
 from fer_bench.report.figures.subject import Subject
-from fer_bench.report.ranking import ALPHA, complete, critical_difference, groups, mean_ranks
+from fer_bench.statistics.ranks import Ranking, complete, rank_methods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,27 +22,28 @@ def figures(made: Sequence[Subject], inches: float) -> Iterator[tuple[str, Figur
     cases = complete([{label: fmean(own.values()) for label, own in subject.values(protocol, "mean").items()}
                       for subject in made for protocol in subject.protocols])
     if len(cases) > 1 and len(cases[0]) > 2:
-        yield "ranks", drawn(mean_ranks(cases), critical_difference(len(cases[0]), len(cases)), len(cases), inches)
+        yield "ranks", drawn(rank_methods(cases), inches)
 
 
-def drawn(ranks: Mapping[str, float], critical: float, cases: int, inches: float) -> Figure:
+def drawn(found: Ranking, inches: float) -> Figure:
     """Methods from the best mean rank down; a bar beside them joins those that the ranks do not tell apart."""
-    order = sorted(ranks, key=lambda label: (ranks[label], label))
+    order = list(found.ranks)
     small = len(order) > 25
     figure, (axis,) = panels(inches, 1, 1, 0.85 + (0.115 if small else 0.16) * len(order))
     for place in range(0, len(order), 2):
         axis.axhspan(place - 0.5, place + 0.5, color="#f5f5f5", zorder=0, linewidth=0)
-    axis.plot([ranks[label] for label in order], range(len(order)), "D", color="black", markersize=2.8, zorder=3)
+    axis.plot(list(found.ranks.values()), range(len(order)), "D", color="black", markersize=2.8, zorder=3)
     axis.set_yticks(range(len(order)), [name_of(label) for label in order], fontsize=6 if small else 7)
     axis.set_ylim(len(order) - 0.5, -2.2)
     axis.tick_params(axis="y", length=0)
     axis.grid(False)
     axis.grid(True, axis="x")
-    _bars(axis, groups(ranks, critical), len(order))
-    axis.plot([1, 1 + critical], [-1.2, -1.2], color=BAR, linewidth=1.2, marker="|", markersize=5,
+    _bars(axis, [(order.index(one[0]), order.index(one[-1])) for one in found.cliques], len(order))
+    axis.plot([1, 1 + found.critical], [-1.2, -1.2], color=BAR, linewidth=1.2, marker="|", markersize=5,
               markeredgewidth=1.2)
-    said = [f"mean rank in mean accuracy, {cases} cases (dataset, protocol)",
-            f"blue: critical difference {critical:.1f} (Nemenyi, {ALPHA:g})", "bars join what it does not part"]
+    said = [f"mean rank in mean accuracy, {found.cases} cases (dataset, protocol)",
+            f"blue: critical difference {found.critical:.1f} (Nemenyi, {found.alpha:g})",
+            "bars join what it does not part"]
     figure.supxlabel("\n".join(said) if inches < 5 else f"{said[0]}\n{said[1]}; {said[2]}", fontsize=7)
     return figure
 

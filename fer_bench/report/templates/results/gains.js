@@ -44,11 +44,15 @@ CHARTS.gains = () => {
 };
 
 function gainsNote(found) {
-  const intervals = found.some((gains) => [...gains.values()].some((gain) => gain.interval));
+  const drawn = found.some((gains) => [...gains.values()].some((gain) => gain.interval));
+  const base = cut(state.baseline);
+  const lines = drawn
+    ? `; line: ${blockHere().interval}; blue: above zero, orange: below, grey: could be either.`
+    : ".";
+  const lacking = DATA.baselines.includes(state.baseline) ? "" : ` For intervals over it: report --baseline ${base}.`;
   return (
-    `Points of ${MEASURES[state.metric]} above ${cut(state.baseline)} with the same seed. Dots: each seed; diamond: their mean` +
-    (intervals ? `; line: ${DATA.interval}; blue: above zero, orange: below, grey: could be either.` : ".") +
-    " Arrows: further left."
+    `Points of ${MEASURES[state.metric]} above ${base} with the same seed. Dots: each seed; diamond: their mean` +
+    `${lines} Arrows: further left.${lacking}`
   );
 }
 

@@ -45,7 +45,7 @@ const inColour = (cells) =>
 function settle() {
   if (!blockHere()) state.protocol = firstProtocol();
   const names = blockHere().cells.map((cell) => cell.method);
-  if (!names.includes(state.baseline)) state.baseline = names.includes("ce") ? "ce" : names[0];
+  if (!names.includes(state.baseline)) state.baseline = DATA.baselines.find((name) => names.includes(name)) ?? names[0];
   const all = new Set(blocksHere().flatMap((block) => block.cells.map((cell) => cell.method)));
   state.picked = state.picked.filter((name) => all.has(name) && name !== state.baseline);
   if (!state.picked.length) state.picked = firstPicked();
@@ -94,6 +94,9 @@ function showControls() {
     rules.map((rule) => [rule, RULES[rule]]),
     state.rule,
   );
+  for (const label of document.querySelectorAll("#controls label")) {
+    label.dataset.value = label.querySelector("select").selectedOptions[0]?.textContent ?? ""; // for paper
+  }
   showChips();
 }
 
