@@ -64,27 +64,24 @@ def figures(folders: Sequence[Path], filters: dict[str, Any], directory: Path, s
                         "write to, on a disk with room") from None
 
 
-def packs_to_show(records: Sequence[Record], request: Request, faces: bool, say: Say) -> list[Pack]:
-    """The datasets of some records whose faces may be drawn: the embedded one, and with ``faces`` those whose folder is
-    given. Raises UserError for a folder that holds no dataset of the records."""
-    names = sorted({str(record["spec"]["dataset"]["name"]) for record in records})
-    if not faces and request.roots:
-        raise UserError("--data-root: only the faces of --faces are read from it; add --faces, or leave it out")
-    given = {name for name in names if name in request.roots or (faces and "" in request.roots and ":" not in name)}
-    wanted = [name for name in names if name in given | {"synthetic"}]
-    if lacking := [name for name in names if faces and name not in wanted]:
-        say(f"no faces of {', '.join(lacking)}: give --data-root NAME=DIR")
-    packs = [cached_pack(one, request.cache, None, say) for one in replace(request, datasets=tuple(wanted)).asked()]
-    known = {record["spec"]["dataset"]["fingerprint"] for record in records}
+def packs_to_show(records: Sequence[Record], request: Request, say: Say) -> list[Pack]:
+    """The datasets whose faces are drawn: the embedded one, and those of the request. Raises UserError for one that no
+    record is of."""
+    known = {str(record["spec"]["dataset"]["fingerprint"]): record["spec"]["dataset"]["name"] for record in records}
+    packs = [cached_pack(dataset, request.cache, None, say) for dataset in request.asked()]
     for pack in packs:
         if pack.fingerprint not in known:
-            say(f"no faces of {pack.name}: the records are of other data (fingerprint {pack.fingerprint[:12]} here)")
+            raise UserError(f"--faces {pack.name}: no record is of these faces (fingerprint {pack.fingerprint[:12]}); "
+                            f"found records of {', '.join(f'{name} {key[:12]}' for key, name in known.items())}")
+    if "synthetic" in known.values() and "synthetic" not in request.datasets:
+        embedded = replace(request, datasets=("synthetic",), roots={}, data_options={})
+        packs += [cached_pack(dataset, request.cache, None, say) for dataset in embedded.asked()]
     return packs
 
 
-def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request: Request, faces: bool,
-           say: Say) -> Path:
-    """Write the page of results into a folder; returns its file. request: where datasets lie. Raises UserError."""
+def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request: Request, say: Say) -> Path:
+    """Write the page of results into a folder; returns its file. request: the datasets whose faces are drawn. Raises
+    UserError."""
     from fer_bench.report.gather import gather
     from fer_bench.report.results_page import index_of, plotly_source, render
 
@@ -99,7 +96,7 @@ def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request:
     count = f"{len(left_out):,} file{'s' * (len(left_out) > 1)}"
     notes = [f"Left out: {count} of the folder, damaged or in conflict with another; the command that made this page "
              "named them."] if left_out else []
-    text, path = render(gather(records, notes, packs_to_show(records, request, faces, say))), index_of(out)
+    text, path = render(gather(records, notes, packs_to_show(records, request, say))), index_of(out)
     try:
         write_whole(path, text)
     except OSError as error:

@@ -33,7 +33,8 @@ app = typer.Typer()
 
 @app.command(epilog="Examples:\n\nrun_bench.py report --results results/drawn-faces\n\n"
                     "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page\n\n"
-                    "run_bench.py report --results results/drawn-faces --figures figures")
+                    "run_bench.py report --results results/drawn-faces --figures figures\n\n"
+                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus")
 def report(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The folder that gets index.html.  "
                                                                  "[default: report]")] = None,
@@ -49,27 +50,28 @@ def report(
     data: OnlyData = None,
     weights: OnlyWeights = None,
     seeds: OnlySeeds = None,
-    faces: Annotated[bool, typer.Option("--faces", help="Draw faces of licensed datasets, too; their makers' terms say "
-                                                        "what may be shown.")] = False,
+    faces: Annotated[str, typer.Option(help="Draw telling faces of these datasets, too; their makers' terms say what "
+                                            "may be shown. The embedded ones are always drawn.")] = "",
     data_root: Roots = None,
     data_option: DataOptions = None,
     cache: Cache = CACHE,
 ) -> None:
     """Make one HTML file of the records: tables, figures, runs. It needs no network and no server."""
     from fer_bench.cli import reading
-    from fer_bench.runs.request import Request
+    from fer_bench.runs.request import Request, expand
     from fer_bench.runs.spec import parse_settings
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
     folders = results or [RESULTS]
     if figures:
-        check_for_the_page(out is not None, {"--faces": faces, "--data-root": bool(data_root)})
+        check_for_the_page(out is not None, {"--faces": bool(faces), "--data-root": bool(data_root)})
         print(reading.figures(folders, filters, figures, say))
     if out or not figures:
-        request = Request((), (), (), (), cache, parse_roots(data_root),
+        names = expand("faces", faces, lambda: ()) if faces else ()
+        request = Request((), (), names, (), cache, parse_roots(data_root),
                           data_options=parse_settings("--data-option", data_option or []))
-        print(reading.report(folders, filters, out or Path("report"), request, faces, say))
+        print(reading.report(folders, filters, out or Path("report"), request, say))
 
 
 def check_for_the_page(page: bool, given: dict[str, bool]) -> None:

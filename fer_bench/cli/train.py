@@ -58,6 +58,8 @@ def run(
                                                           "accuracy on those test faces, too; repeatable.")] = None,
     test_corruptions: Annotated[bool, typer.Option("--test-corruptions", help="Test on corrupted faces, too.")] = False,
     test_votes: Annotated[bool, typer.Option("--test-votes", help="Compare with the annotators' votes, too.")] = False,
+    test_training: Annotated[bool, typer.Option("--test-training", help="Keep which wrong labels were learnt by heart, "
+                                                "and which faces weigh least and most.")] = False,
     seeds: Seeds = "1",
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe or YAML file; default by dataset.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Hyper-parameter name=value; repeatable.")] = None,
@@ -108,7 +110,8 @@ def run(
         track=track, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores,
         data_options=parse_settings("--data-option", data_option or []), folds=folds,
         test_on=tuple(expand("test-on", test_on, lambda: ()) if test_on else ()),
-        test_subsets=parse_subsets(test_subset or []), test_corruptions=test_corruptions, test_votes=test_votes)
+        test_subsets=parse_subsets(test_subset or []), test_corruptions=test_corruptions, test_votes=test_votes,
+        test_training=test_training)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)
     array = submission(slurm, executor, tasks, snapshot)
     check_together(array is not None, {"--tasks": bool(tasks), "--snapshot": snapshot},

@@ -12,17 +12,16 @@ import numpy as np
 
 from fer_bench.engine import checkpoint
 from fer_bench.engine.cost import cost
-from fer_bench.engine.further import Predict, predictor
+from fer_bench.engine.further import Trained, trained
 from fer_bench.engine.inputs import Inputs
 from fer_bench.engine.lane import Lane
 from fer_bench.engine.metrics import confusion_matrix, evaluate
 from fer_bench.engine.saver import EVERY, Saver, always
 from fer_bench.engine.trainer import NotFinite, Row, Trainer
-from fer_bench.protocols.prepare import Faces
 
 KEPT = 4  # trainers whose recorded steps a lane keeps for later runs of the same method
 T = TypeVar("T")
-Further = Callable[[Predict, Faces, np.ndarray], Row]  # network, test faces and their predicted labels, to JSON data
+Further = Callable[[Trained], Row]  # a finished run to JSON data
 
 
 def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], None], warn: Callable[[str], None],
@@ -33,7 +32,7 @@ def fitting(inputs: Inputs, lane: Lane, folder: Path, report: Callable[[Row], No
     progress, logits = yield from training(inputs, lane, folder, report, warn, every, held)
     for test in further:
         assert outcomes is not None
-        outcomes.append(test(predictor(progress.trainer), inputs.data.test, logits.argmax(1)))
+        outcomes.append(test(trained(progress.trainer, logits.argmax(1))))
         yield
     return {"result": result(progress.curve, logits, inputs.data.test.true), "diagnosis": diagnosed(progress.curve),
             "cost": cost(progress.trainer, progress.seconds)}

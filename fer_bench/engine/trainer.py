@@ -211,18 +211,26 @@ class Trainer:
             predicted = self.predict("wrong").argmax(1)
             row |= diagnosis.memorisation(predicted, given[self.wrong], true[self.wrong])
         if "weight" in self.logged:
-            seen, last = np.unique(self.data.order.cpu().numpy()[::-1], return_index=True)  # an own order may miss some
-            weight, votes = self.logged["weight"].cpu().numpy()[::-1][last], self.faces.votes
+            (seen, weight), votes = self.last_weights(), self.faces.votes
             row |= diagnosis.weight_quality(weight, given[seen], true[seen], None if votes is None else votes[seen])
         return row
+
+    def last_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The training faces that the present epoch saw, int64 [K] (an order of the method's own may miss some), and
+        the weight of each when it saw it last, float32 [K]; nothing where the method logs no weights."""
+        if "weight" not in self.logged:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        seen, last = np.unique(self.data.order.cpu().numpy()[::-1], return_index=True)
+        return seen, self.logged["weight"].cpu().numpy()[::-1][last]
 
     def state(self, epoch: int) -> Row:
         """What a checkpoint holds of the training itself; ``epoch`` is the first that is not over. Raises NotFinite:
         nobody wants to go on from there."""
-        state = {"method": self.method.state_dict(), "optimiser": self.optimiser.state_dict()["state"], "steps": 0}
+        state = {"method": self.method.state_dict(), "optimiser": self.optimiser.state_dict()["state"], "steps": 0,
+                 "logged": self.logged}
         if self.begun == epoch:
             self.finite_losses()
-            state |= {"steps": self.done, "losses": self.losses, "logged": self.logged}
+            state |= {"steps": self.done, "losses": self.losses}
         return state
 
     def restore(self, state: Row, epoch: int) -> None:
@@ -233,7 +241,7 @@ class Trainer:
             self.load(state)
             self.done = state["steps"]
             self.losses.copy_(state["losses"])
-            self.logged = {name: values.to(self.device) for name, values in state["logged"].items()}
+        self.logged = {name: values.to(self.device) for name, values in state.get("logged", {}).items()}
 
     def load(self, state: Row) -> None:
         """Take the tensors of a checkpoint."""

@@ -9,23 +9,23 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_bench.data.catalog import Dataset, ask
 from fer_bench.data.pack import Pack, Split, take
-from fer_bench.data.selection import Images
 from fer_bench.errors import UserError
-from fer_bench.protocols.prepare import Faces
 from fer_bench.protocols.protocol import Protocol
 from fer_bench.runs.faces import cached_pack, pack_of
 from fer_bench.runs.request import Part, Request
 
-Predict = Callable[[Images], np.ndarray]  # faces to logits float32 [N, C]
+if TYPE_CHECKING:
+    from fer_bench.engine.further import Trained
+
+LISTED = 60  # training faces of each list
 UNIQUE = "unique"  # the test faces that are no copies of training faces
 
 
@@ -46,8 +46,8 @@ class FurtherTest:
         text = json.dumps([self.kind, self.name, self.about], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
-        """JSON data of a network, the run's test faces, and the labels int64 [N] that it predicts for them."""
+    def run(self, trained: Trained) -> dict[str, Any]:
+        """JSON data of a finished run."""
         raise NotImplementedError
 
     def content(self, found: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,8 @@ class FurtherTest:
 
 def further_tests(request: Request, part: Part, protocol: Protocol, seed: int) -> tuple[FurtherTest, ...]:
     """What runs are tested on besides. Raises UserError for what cannot be."""
-    if not (request.test_subsets or request.test_on or request.test_corruptions or request.test_votes):
+    if not (request.test_subsets or request.test_on or request.test_corruptions or request.test_votes
+            or request.test_training):
         return ()
     pack = pack_of(request, part, seed)
     classes = tuple(protocol.classes or pack.classes)
@@ -68,7 +69,9 @@ def further_tests(request: Request, part: Part, protocol: Protocol, seed: int) -
         tests.append(subset_test(name, ids, len(classes), file))
     tests += [dataset_test(request, word, pack, classes) for word in request.test_on]
     tests += [corruption_test()] if request.test_corruptions else []
-    return (*tests, *([votes_test(pack)] if request.test_votes else []))
+    tests += [votes_test(pack)] if request.test_votes else []
+    tests += [TrainingTest("training", "training", {}, ("--test-training",))] if request.test_training else []
+    return tuple(tests)
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ class SubsetTest(FurtherTest):
     classes: int
     of_network = False
 
-    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+    def run(self, trained: Trained) -> dict[str, Any]:
         from fer_bench.engine.further import accuracy_of_labels
 
-        rows = np.flatnonzero([one in self.ids for one in test.ids])
-        return accuracy_of_labels(predicted[rows], test.true[rows], self.classes) if len(rows) else {"faces": 0}
+        rows = np.flatnonzero([one in self.ids for one in trained.test.ids])
+        if not len(rows):
+            return {"faces": 0}
+        return accuracy_of_labels(trained.predicted[rows], trained.test.true[rows], self.classes)
 
 
 def subset_test(name: str, ids: set[str], classes: int, file: Path | None) -> SubsetTest:
@@ -145,12 +150,12 @@ class DatasetTest(FurtherTest):
     size: int | None
     classes: tuple[str, ...]  # that the network knows
 
-    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+    def run(self, trained: Trained) -> dict[str, Any]:
         from fer_bench.engine.further import accuracy
 
         pack, shared = cached_pack(self.dataset, self.cache, self.size), self.about["classes"]
         faces, labels = of_classes(pack.splits[self.about["split"]], pack.classes, shared)
-        return accuracy(predict(faces.images)[:, [self.classes.index(name) for name in shared]], labels)
+        return accuracy(trained.predict(faces.images)[:, [self.classes.index(name) for name in shared]], labels)
 
 
 def dataset_test(request: Request, word: str, pack: Pack, classes: tuple[str, ...]) -> DatasetTest:
@@ -182,12 +187,13 @@ def of_classes(split: Split, classes: tuple[str, ...], kept: list[str]) -> tuple
 class CorruptionTest(FurtherTest):
     """Accuracy on corrupted test faces: by kind, five strengths."""
 
-    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+    def run(self, trained: Trained) -> dict[str, Any]:
         from fer_bench.engine.corruptions import CORRUPTIONS, SEVERITIES, corrupted
         from fer_bench.engine.metrics import evaluate
 
         def numbers(name: str, severity: int) -> dict[str, float]:
-            found = evaluate(predict(corrupted(test.images, test.ids, name, severity)), test.true)
+            test = trained.test
+            found = evaluate(trained.predict(corrupted(test.images, test.ids, name, severity)), test.true)
             return {key: found[key] for key in ("overall", "mean")}
 
         return {name: [numbers(name, severity + 1) for severity in range(SEVERITIES)] for name in CORRUPTIONS}
@@ -205,11 +211,11 @@ def corruption_test() -> CorruptionTest:
 class VotesTest(FurtherTest):
     """How far the network's probabilities are from the annotators' votes."""
 
-    def run(self, predict: Predict, test: Faces, predicted: np.ndarray) -> dict[str, Any]:
+    def run(self, trained: Trained) -> dict[str, Any]:
         from fer_bench.engine.votes import vote_metrics
 
-        assert test.votes is not None
-        return vote_metrics(predict(test.images), test.votes)
+        assert trained.test.votes is not None
+        return vote_metrics(trained.predict(trained.test.images), trained.test.votes)
 
 
 def votes_test(pack: Pack) -> VotesTest:
@@ -218,3 +224,13 @@ def votes_test(pack: Pack) -> VotesTest:
         raise UserError(f"--test-votes: '{pack.name}' has no annotators' votes; synthetic, ferplus7 and ferplus8 have; "
                         "leave it out")
     return VotesTest("votes", "votes", {}, ("--test-votes",))
+
+
+@dataclass(frozen=True)
+class TrainingTest(FurtherTest):
+    """What became of single training faces: wrong labels learnt by heart, the least and the greatest weights."""
+
+    def run(self, trained: Trained) -> dict[str, Any]:
+        from fer_bench.engine.further import training_faces
+
+        return training_faces(trained, LISTED)

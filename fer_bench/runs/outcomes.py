@@ -32,11 +32,14 @@ def open_tests(results: Path, plan: Plan) -> list[FurtherTest]:
 
 def add_tests(results: Path, record: dict[str, Any], plan: Plan) -> list[FurtherTest]:
     """Do those open tests of a finished run that its record is enough for; returns the others."""
+    from fer_bench.engine.further import Trained  # here: reading outcomes needs no torch
+
     predicted = np.array(record["result"]["predictions"])
     for test in open_tests(results, plan):
         if not test.of_network:
-            faces = prepared(plan.request, plan.part, plan.protocol, record["spec"]["seed"]).test
-            write_outcome(results, record["id"], test, test.run(no_network, faces, predicted))
+            data = prepared(plan.request, plan.part, plan.protocol, record["spec"]["seed"])
+            trained = Trained(no_network, data.train, data.test, predicted, np.zeros(0, np.int64), np.zeros(0))
+            write_outcome(results, record["id"], test, test.run(trained))
     return open_tests(results, plan)
 
 

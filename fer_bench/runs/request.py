@@ -41,6 +41,7 @@ class Request:
     test_subsets: dict[str, Path | None] = field(default_factory=dict)
     test_corruptions: bool = False
     test_votes: bool = False
+    test_training: bool = False
 
     def asked(self) -> list[Dataset]:
         """The datasets. Raises UserError for an unknown one, and for a root or an option that none of them has."""

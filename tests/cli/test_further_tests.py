@@ -13,6 +13,7 @@ from tinyfolder import CLASSES, Place, call, make_folder, refused
 
 from fer_bench.cli.options import parse_roots
 from fer_bench.engine.corruptions import CORRUPTIONS, corrupted
+from fer_bench.engine.further import Trained, training_faces
 from fer_bench.errors import UserError
 from fer_bench.protocols.prepare import Faces
 from fer_bench.runs.further import corruption_test
@@ -145,7 +146,7 @@ def test_a_corruption_test_predicts_the_corrupted_faces():
         seen.append(np.array(shown))
         return np.stack([shown.mean((1, 2)) - 127.5, 127.5 - shown.mean((1, 2))], 1)
 
-    found = corruption_test().run(predict, faces, labels)
+    found = corruption_test().run(Trained(predict, faces, faces, labels, labels[:0], labels[:0]))
     expected = [corrupted(images, faces.ids, name, strength) for name in CORRUPTIONS for strength in range(1, 6)]
     assert all((one == other).all() for one, other in zip(seen, expected, strict=True))
     right = ((expected[0].mean((1, 2)) < 127.5) == labels).mean()
@@ -161,6 +162,42 @@ def test_votes_of_the_drawn_faces(place, capsys):
     assert call("table", "--results", str(place.root / "votes"), "--layout", "votes") == 0
     shown = capsys.readouterr().out
     assert "8-9 of 10" in shown and f"{found['kl']:.3f}" in shown
+
+
+def test_training_faces_are_listed_by_probability_and_weight():
+    given, true = np.array([0, 1, 0, 1, 1]), np.array([1, 1, 1, 0, 0])
+    faces = Faces(np.arange(5).reshape(5, 1, 1).astype(np.uint8), given, true, tuple("abcde"), None)
+    logits = np.array([[2.0, 0], [9, 9], [3, 0], [5, 0], [0, 1]])  # a, c and e are learnt by heart, d is not
+
+    def predict(images):
+        return logits[np.array(images).ravel()].astype(np.float32)
+
+    weighted, weight = np.array([0, 1, 3, 4]), np.array([0.5, 0.1, np.nan, 0.1], np.float32)
+    found = training_faces(Trained(predict, faces, faces, given, weighted, weight), most=2)
+    assert (found["faces"], found["wrong"]) == (5, 4)
+    share = [round(float(np.exp(x) / (1 + np.exp(x))), 4) for x in (3, 2, 1)]
+    assert found["memorised"] == [["c", 0, 1, share[0]], ["a", 0, 1, share[1]]]
+    assert found["lowest"] == [["b", 1, 1, 0.1], ["e", 1, 0, 0.1]]
+    assert found["highest"] == [["a", 0, 1, 0.5], ["b", 1, 1, 0.1]]
+
+
+def test_training_faces_are_the_same_from_a_checkpoint(place, capsys):
+    def once(results, *more):
+        words = ["--method", "nla", "--protocol", "noise30", "--set-recipe", "epochs=1", "--set-recipe",
+                 "image_size=16", "--cache", str(place.cache), "--results", str(place.root / results)]
+        assert call(*words, "--work", str(place.root / "work" / results), *more) == 0
+
+    once("at-once", "--test-training")
+    once("later", "--save-every", "0")
+    capsys.readouterr()
+    once("later", "--test-training")
+    assert "trained again" not in capsys.readouterr().err
+    found = outcomes(place, "at-once")["training"]["result"]
+    assert found == outcomes(place, "later")["training"]["result"]
+    record = place.records("at-once")[0]
+    assert record == {**place.records("later")[0], **{key: record[key] for key in ("cost", "environment")}}
+    assert found["wrong"] == 900 and found["lowest"] and found["highest"][0][3] > found["lowest"][0][3]
+    assert all(given != true for _, given, true, _ in found["memorised"])
 
 
 BAD = {
