@@ -39,16 +39,6 @@ def calls_above(node: ast.ClassDef | ast.FunctionDef, decorator: str) -> list[as
     return [d for d in node.decorator_list if isinstance(d, ast.Call) and name_of(d.func) == decorator]
 
 
-def declares(path: Path, decorators: tuple[str, ...]) -> bool:
-    """Whether a class or function of the file stands under one of the decorators. Raises UserError for no Python."""
-    try:
-        tree = ast.parse(path.read_text(), filename=str(path))
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a readable Python file ({error}); mend it") from None
-    return any(calls_above(node, decorator) for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
-               for decorator in decorators)
-
-
 def arguments(path: Path, call: ast.Call, first: str, tree: ast.Module | None = None) -> dict[str, Any]:
     """The literal arguments of a call, the positional one under the name ``first``. An argument may be the name of a
     literal that the module assigns, where its ``tree`` is given."""

@@ -11,19 +11,6 @@ import typer
 
 from fer_bench.data.catalog import OWN_NAME
 from fer_bench.errors import UserError, near
-from fer_bench.python_files import declares
-
-
-def check_plugins(files: list[Path] | None) -> list[Path] | None:
-    """The files of --plugin. Raises UserError for one that could have no effect."""
-    for file in files or []:
-        if not file.is_file():
-            raise UserError(f"--plugin {file}: {'a folder, expected a' if file.is_dir() else 'no such'} file")
-        if not declares(file, ("register", "dataset")):
-            raise UserError(f"--plugin {file}: registers nothing; expected a class under @register(...) or a function "
-                            "under @dataset(...)")
-    return files
-
 
 Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated; 'family:noise' or 'all'.")]
 Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'; "
@@ -49,8 +36,7 @@ OnlyWeights = Annotated[str | None, typer.Option("--weights", help="Only runs fr
 OnlySeeds = Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")]
 Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Decoded datasets.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", callback=check_plugins, help="A Python file with more "
-                                                    "methods or datasets; repeatable.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with more methods; repeatable.")]
 NoiseList = Annotated[Path | None, typer.Option("--noise-list", help="File of a protocol that reads a noise list.")]
 ScoreTable = Annotated[Path | None, typer.Option("--scores", help="Score table of instance-dependent noise.")]
 PackSize = Annotated[int | None, typer.Option("--pack-size", help="Store faces at this many pixels.")]
