@@ -27,7 +27,7 @@ def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
     for kind in KINDS if what == "all" else (what,):
         make: Callable[[], Table] = {
             "methods": lambda: method_table(plugins, say), "protocols": protocol_table,
-            "datasets": lambda: dataset_table(plugins, say), "recipes": recipe_table}[kind]
+            "datasets": lambda: dataset_table(plugins), "recipes": recipe_table}[kind]
         console.print(make())
 
 
@@ -113,9 +113,9 @@ def protocol_table() -> Table:
     return table
 
 
-def dataset_table(plugins: tuple[Path, ...], say: Say) -> Table:
+def dataset_table(plugins: tuple[Path, ...]) -> Table:
     """Datasets with classes, whether they have a test set, options and where to get them."""
-    from fer_bench.data.catalog import datasets, unreadable
+    from fer_bench.data.catalog import datasets
 
     table = _table("datasets", "name", "what", "classes", "test set", "where to get it",
                    "options (--data-option name=value)")
@@ -123,8 +123,6 @@ def dataset_table(plugins: tuple[Path, ...], say: Say) -> Table:
         options = "; ".join(f"{name}={', '.join(filter(None, values)) or '…'}" for name, values in info.options.items())
         test = "yours" if info.of_a_path else "its own" if info.test_set else "by --folds"
         table.add_row(info.name, info.title, str(len(info.classes) or "any"), test, info.source, options)
-    for problem in unreadable(plugins).values():
-        say(problem)
     return table
 
 
