@@ -27,7 +27,8 @@ MAY = {  # room: what it may import; everyone may import itself and the package'
     "registry": {"library"},
     "engine": BELOW | {"method", "nets", "data", "protocols"},
     "tables": BELOW | {"library", "protocols"},
-    "report": BELOW | {"data", "library", "tables"},
+    "statistics": BELOW | {"tables"},
+    "report": BELOW | {"data", "library", "tables", "statistics"},
     "runs": BELOW | {"engine", "library", "protocols", "data", "nets", "weights", "method"},
     "fake": BELOW | {"engine", "nets", "data", "protocols", "method"},
     "estimate": BELOW | {"fake", "runs", "engine", "library", "protocols", "nets", "data", "method"},
@@ -93,7 +94,7 @@ def test_each_room_says_what_it_is_for():
         assert len(ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "") > 40, folder.name
 
 
-@pytest.mark.parametrize("name", ["tables", "report", "library", "registry"])
+@pytest.mark.parametrize("name", ["tables", "statistics", "report", "library", "registry"])
 def test_a_room_without_torch(name):
     files = [path for path in FILES if room(path) == name]
     names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")

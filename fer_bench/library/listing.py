@@ -33,7 +33,7 @@ def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
 
 def as_json(what: str, plugins: tuple[Path, ...], say: Say) -> str:
     """One list or all of them as JSON, by kind and name, every number exact."""
-    from fer_bench.data.catalog import datasets, unreadable
+    from fer_bench.data.catalog import datasets
 
     known, problems = methods(plugins)
     make: dict[str, Callable[[], dict[str, Any]]] = {
@@ -43,7 +43,7 @@ def as_json(what: str, plugins: tuple[Path, ...], say: Say) -> str:
                                          "source": info.source, "options": info.options}
                              for info in datasets(plugins).values()},
         "recipes": lambda: {name: load_recipe(name).model_dump(mode="json") for name in recipe_names()}}
-    for problem in [*problems, *unreadable(plugins).values()]:
+    for problem in problems:
         say(problem)
     return json.dumps({kind: make[kind]() for kind in (KINDS if what == "all" else (what,))}, indent=1,
                       ensure_ascii=False)

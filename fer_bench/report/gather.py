@@ -10,14 +10,16 @@ from fer_bench.library.methods import methods
 from fer_bench.report.faces import sheets
 from fer_bench.report.gaps import Protocols, missing, repeating, warnings
 from fer_bench.report.grouping import Place, places
-from fer_bench.report.packing import FINE, METRICS, run_of
+from fer_bench.report.intervals import ABOUT, in_millionths, intervals
+from fer_bench.report.packing import FINE, METRICS, rounded, run_of
 from fer_bench.report.payload import Block, Cell, MethodFacts, Payload, Pool, Published, Setting
+from fer_bench.report.ranking import diagrams
 from fer_bench.tables import commands_of
 from fer_bench.tables.cells import epoch_of
 from fer_bench.tables.model import Record
 from fer_bench.tables.notes import shortened
 from fer_bench.tables.published import Published as Entry
-from fer_bench.tables.published import matches, read_published
+from fer_bench.tables.published import matches, read_published, without_numbers
 from fer_bench.tables.records import classes_of, dataset_of, folds_of, natural, short_weights, unit_of
 from fer_bench.tables.text import views_in_words
 from fer_bench.tables.training_sets import asked_of, counts_of
@@ -34,19 +36,27 @@ def gather(records: Sequence[Record], notes: Sequence[str] = (), packs: Sequence
                         "--method ce,nla --protocol noise30 --seeds 3")
     records = sorted(records, key=lambda record: str(record["id"]))
     where, pool, published = all_places(records), Pool(), read_published()
-    found = grouped(records, where)
-    names = sorted(found, key=lambda name: (-len(list(records_in(found[name]))), natural(name)))
-    settings = [setting_of(name, next(records_in(found[name]))) for name in names]
-    blocks = [block_of(number, protocol, found[name][protocol], pool, published)
-              for number, name in enumerate(names) for protocol in sorted(found[name], key=natural)]
-    gaps = [gap for name in names for gap in missing(found[name])]
-    facts = [facts_of(row, [record for record, place in zip(records, where, strict=True) if place.row == row])
-             for row in sorted({place.row for place in where}, key=natural)]
-    shown = [sheet for number, name in enumerate(names) for protocol, rows in sorted(found[name].items())
+    found = by_size(grouped(records, where))
+    blocks = [block_of(number, protocol, rows, pool, published)
+              for number, protocols in enumerate(found.values()) for protocol, rows in protocols.items()]
+    shown = [sheet for number, protocols in enumerate(found.values()) for protocol, rows in protocols.items()
              for pack in packs for sheet in sheets(number, protocol, rows, pack)]
-    known = [*notes, *warnings({name: found[name] for name in names})]
-    return Payload(headline(records, where), versions_of(records), known, commands_of(gaps), list(METRICS), settings,
-                   facts, blocks, pool.parts, [], shown)
+    by_row: dict[str, list[Record]] = {}
+    for record, place in zip(records, where, strict=True):
+        by_row.setdefault(place.row, []).append(record)
+    return Payload(
+        facts=headline(records, where), versions=versions_of(records), warnings=[*notes, *warnings(found)],
+        missing=commands_of(gap for protocols in found.values() for gap in missing(protocols)), metrics=list(METRICS),
+        interval=ABOUT, settings=[setting_of(name, next(records_in(found[name]))) for name in found],
+        methods=[facts_of(row, by_row[row]) for row in sorted(by_row, key=natural)], blocks=blocks, pool=pool.parts,
+        unpublished=without_numbers(sorted({str(record["spec"]["method"]["name"]) for record in records}), published),
+        ranks=[*diagrams(list(found.values()))], sheets=shown)
+
+
+def by_size(found: Grouped) -> Grouped:
+    """Settings by the number of their runs, protocols in natural order."""
+    order = sorted(found, key=lambda name: (-len(list(records_in(found[name]))), natural(name)))
+    return {name: {protocol: found[name][protocol] for protocol in sorted(found[name], key=natural)} for name in order}
 
 
 def all_places(records: Sequence[Record]) -> list[Place]:
@@ -128,7 +138,8 @@ def block_of(setting: int, protocol: str, rows: Mapping[str, Sequence[Record]], 
     return Block(setting, protocol, asked_of(content)[1:-1], noise.get("kind", ""), round(rate, 4),
                  imbalance.get("factor", 0.0), classes_of(some),
                  [cell_of(row, rows[row], pool) for row in sorted(rows, key=natural)],
-                 [_published(entry, some) for entry in published if matches(entry, dataset_of(some), content)])
+                 [_published(entry) for entry in published if matches(entry, dataset_of(some), content)],
+                 in_millionths(intervals(rows)))
 
 
 def cell_of(row: str, runs: Sequence[Record], pool: Pool) -> Cell:
@@ -138,12 +149,7 @@ def cell_of(row: str, runs: Sequence[Record], pool: Pool) -> Cell:
                 [run_of(record, pool) for record in runs])
 
 
-def _published(entry: Entry, some: Record) -> Published:
-    """A published number with what makes it incomparable to the runs of a block."""
-    recipe = some["spec"]["recipe"]
-    differs = [f"network {entry.backbone} (here {recipe['backbone']})",
-               f"pre-training {entry.pretrain} (here {some['spec']['weights'].split(' ')[0][:12]})",
-               "noise drawn anew" if some["spec"]["protocol"].get("noise") else "", "often the best test epoch",
-               f"called {entry.protocol}" if "-" in entry.protocol else ""]
-    return Published(entry.method, entry.metric, round(entry.value * FINE), entry.source,
-                     [text for text in differs if text])
+def _published(entry: Entry) -> Published:
+    """A published number as a payload holds it."""
+    return Published(entry.method, entry.metric, round(entry.value * FINE), rounded(entry.std, FINE), entry.source,
+                     entry.setting)

@@ -76,8 +76,9 @@ class Published:
     method: str
     metric: str
     value: int
+    std: int | None
     source: str
-    differs: list[str]
+    setting: list[str]
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Ranks:
-    """A critical-difference diagram. groups: runs of neighbours that are not told apart, as (first, last) place."""
+    """A critical-difference diagram, of one setting or (None) of all. groups: neighbours by rank that are not told
+    apart, as first and last place."""
 
-    title: str
+    setting: int | None
     metric: str
-    blocks: list[str]
+    cases: int
     names: list[str]
     ranks: list[float]
     difference: float
     p: float
-    groups: list[list[int]]
+    groups: list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,12 @@ class Payload:
     warnings: list[str]
     missing: list[str]  # commands that fill the gaps
     metrics: list[str]
+    interval: str  # what intervals are
     settings: list[Setting]
     methods: list[MethodFacts]
     blocks: list[Block]
     pool: list[Any]  # parts of specs and environments
+    unpublished: list[str]  # methods of which no number could be read
     ranks: list[Ranks]
     sheets: list[FaceSheet]
 

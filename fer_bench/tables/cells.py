@@ -52,7 +52,7 @@ def _by_run(runs: Runs, select: str, metric: str) -> dict[str, dict[Unit, float]
     return found
 
 
-def _by_seed(values: dict[str, dict[Unit, float]]) -> dict[str, dict[int, float]]:
+def by_seed(values: dict[str, dict[Unit, float]]) -> dict[str, dict[int, float]]:
     """What tests compare: folds of one seed share training faces, so their mean counts once. A method counts with the
     seeds of which it has as many folds as any method has."""
     folds = {seed: {fold for units in values.values() for s, fold in units if s == seed}
@@ -63,7 +63,7 @@ def _by_seed(values: dict[str, dict[Unit, float]]) -> dict[str, dict[int, float]
 
 def too_few_seeds(runs: Runs, select: str, metric: str) -> bool:
     """Whether there are methods to compare, but not seeds enough for the bold rule to tell any two apart."""
-    values = _by_seed(_by_run(runs, select, metric))
+    values = by_seed(_by_run(runs, select, metric))
     return len(values) > 1 and not stats.can_separate(values)
 
 
@@ -91,7 +91,7 @@ def passes_of(records: dict[Unit, Record]) -> float | None:
 def cells_of(runs: Runs, select: str, metric: str, baseline: str) -> dict[str, Cell]:
     """label -> cell of one column. Nothing is bold when so few seeds could not have shown a difference."""
     values = _by_run(runs, select, metric)
-    seeds = _by_seed(values)
+    seeds = by_seed(values)
     bold = stats.not_below_best(seeds) if stats.can_separate(seeds) else set()
     gains = gains_of(seeds, baseline)
     highest = max((stats.mean(list(units.values())) for units in values.values()), default=0.0)

@@ -46,14 +46,18 @@ class Published:
         """How a method of the library with that name would be called."""
         return self.method.lower().replace(" ", "-")
 
-    def note(self) -> str:
-        """What a footnote must say: where it was read, and what makes it incomparable."""
+    @property
+    def setting(self) -> list[str]:
+        """What makes it incomparable, in words: whose dataset, network, pre-training, epoch and seeds."""
         network = f"network {self.backbone}" if _said(self.backbone) else "network not said"
         weights = f"pre-training {self.pretrain}" if _said(self.pretrain) else "pre-training not said"
         seeds = "seeds not said" if not self.seeds else "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
         variant = [self.protocol] if "-" in self.protocol else []  # clean-last, noise10-scratch
-        setting = [self.dataset, *variant, network, weights, SELECTIONS[self.selection], seeds]
-        return f"{self.source} ({', '.join(setting)})"
+        return [self.dataset, *variant, network, weights, SELECTIONS[self.selection], seeds]
+
+    def note(self) -> str:
+        """What a footnote must say: where it was read, and what makes it incomparable."""
+        return f"{self.source} ({', '.join(self.setting)})"
 
     def cell(self, dataset: str, protocol: str) -> Cell:
         """The number as a cell of our column for that dataset and protocol."""

@@ -16,11 +16,11 @@ from fer_bench.errors import UserError
 from fer_bench.report.figures import drawn, write_figures
 from fer_bench.report.figures.classes import confusion, shortened
 from fer_bench.report.figures.lines import course, rates
-from fer_bench.report.figures.ranks import complete as complete_cases
-from fer_bench.report.figures.ranks import critical_difference, groups, mean_ranks
 from fer_bench.report.figures.style import COLOURS, paper, saved
 from fer_bench.report.figures.subject import Subject, subjects
 from fer_bench.report.figures.tradeoffs import accuracies, costs_of
+from fer_bench.report.ranking import complete as complete_cases
+from fer_bench.report.ranking import critical_difference, groups, mean_ranks
 from fer_bench.runs.store import read_records
 
 RECORDS = Path(__file__).resolve().parents[2] / "results" / "drawn-faces"

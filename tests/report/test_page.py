@@ -9,7 +9,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import made_records as made
+import numpy as np
 import pytest
+import scipy.stats
 from made_page import EVIL, evil, ours, payload_in, with_training
 from tinyfolder import call as call_with
 
@@ -122,6 +124,30 @@ def test_versions_are_rows_of_their_own():
 def test_what_cannot_be_compared_is_another_setting(path, value):
     payload = gather([made.record("ce", 0.5), made.changed(made.record("ce", 0.6), path, value)])
     assert len(payload.settings) == 2 and len({setting.name for setting in payload.settings}) == 2
+
+
+def test_intervals_are_paired_t_intervals_of_every_pair():
+    found = [*made.runs("ce", [0.5, 0.6, 0.7]), *made.runs("nla", [0.55, 0.68, 0.73]), *made.runs("scn", [0.5])]
+    (block,) = gather(found).blocks
+    gaps = np.array([0.05, 0.08, 0.03])
+    low, high = scipy.stats.t.interval(0.95, 2, gaps.mean(), scipy.stats.sem(gaps))
+    overall = block.intervals["overall"]
+    assert overall["ce"]["nla"] == [round(1e6 * low), round(1e6 * high)]
+    assert overall["nla"]["ce"] == [round(-1e6 * high), round(-1e6 * low)]
+    assert set(block.intervals) == {"overall", "mean"} and "scn" not in overall["ce"], "one seed has no interval"
+
+
+def test_ranks_are_over_the_protocols_that_most_methods_have():
+    values = {"a": [0.9, 0.8, 0.7], "b": [0.8, 0.7, 0.9], "c": [0.7, 0.6, 0.6], "d": [0.5]}
+    found = [made.record(name, value, seed=seed, content=content) for name, column in values.items()
+             for content, value in zip((made.protocol(), made.noise(0.1), made.noise(0.2)), column, strict=False)
+             for seed in range(2)]
+    (ranks,) = [one for one in gather(found).ranks if one.metric == "overall"]
+    assert (ranks.setting, ranks.cases, ranks.names) == (0, 3, ["a", "b", "c"])
+    assert ranks.ranks == [round(4 / 3, 4), round(5 / 3, 4), 3]
+    assert ranks.p == pytest.approx(scipy.stats.friedmanchisquare(*(values[name] for name in "abc")).pvalue, abs=1e-6)
+    several = gather([*found, *(made.changed(one, "recipe.lr", 0.9) for one in found)]).ranks
+    assert [(one.setting, one.cases) for one in several if one.metric == "mean"] == [(0, 3), (1, 3), (None, 6)]
 
 
 def test_long_curves_are_thinned_and_keep_their_ends():

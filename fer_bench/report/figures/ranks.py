@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from fer_bench.report.figures.style import name_of, panels
 from fer_bench.report.figures.subject import Subject
+from fer_bench.report.ranking import ALPHA, complete, critical_difference, groups, mean_ranks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Case = Mapping[str, float]  # label -> accuracy under one protocol on one dataset, mean over runs
-ALPHA = 0.05
 BAR = "#0072B2"
 
 
@@ -25,42 +23,6 @@ def figures(made: Sequence[Subject], inches: float) -> Iterator[tuple[str, Figur
                       for subject in made for protocol in subject.protocols])
     if len(cases) > 1 and len(cases[0]) > 2:
         yield "ranks", drawn(mean_ranks(cases), critical_difference(len(cases[0]), len(cases)), len(cases), inches)
-
-
-def complete(cases: Sequence[Case]) -> list[dict[str, float]]:
-    """The cases that at least half of the methods have, with the methods that all of them have."""
-    labels = {label for case in cases for label in case}
-    common = [case for case in cases if 2 * len(case) >= len(labels)]
-    everywhere = sorted(label for label in labels if all(label in case for case in common))
-    return [{label: case[label] for label in everywhere} for case in common]
-
-
-def mean_ranks(cases: Sequence[Case]) -> dict[str, float]:
-    """label -> mean rank over cases, 1 for the highest accuracy; equal ones share the mean of their ranks."""
-    from scipy.stats import rankdata
-
-    labels = list(cases[0])
-    ranks = [rankdata([-case[label] for label in labels]) for case in cases]
-    return {label: float(fmean(one[place] for one in ranks)) for place, label in enumerate(labels)}
-
-
-def critical_difference(methods: int, cases: int, alpha: float = ALPHA) -> float:
-    """How far mean ranks must lie apart to differ (Nemenyi 1963, as in Demsar 2006): q sqrt(k (k + 1) / 6 N)."""
-    from scipy.stats import studentized_range
-
-    q = float(studentized_range.isf(alpha, methods, math.inf)) / math.sqrt(2)
-    return q * math.sqrt(methods * (methods + 1) / (6 * cases))
-
-
-def groups(ranks: Mapping[str, float], critical: float) -> list[tuple[int, int]]:
-    """First and last place, by rank, of each largest group whose ranks do not lie apart."""
-    values = sorted(ranks.values())
-    found: list[tuple[int, int]] = []
-    for first, value in enumerate(values):
-        last = max(place for place, other in enumerate(values) if other - value < critical)
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return found
 
 
 def drawn(ranks: Mapping[str, float], critical: float, cases: int, inches: float) -> Figure:

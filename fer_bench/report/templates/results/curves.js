@@ -33,11 +33,13 @@ function overEpochs(name, axes, height, pale) {
     curve.mean.flatMap((value, i) => [-1, 1].map((sign) => scale * (value + sign * curve.std[i]))),
   );
   const range = all.length ? padded(all, 0.04) : [0, 1];
+  const last = Math.max(2, ...lines.flatMap(({ curve }) => curve.epoch));
   return {
     data,
     range,
+    epochs: [1, last],
     any: marked.length,
-    labels: endLabels(ends, range[1] - range[0], height, { xref: axes.xaxis, yref: axes.yaxis }),
+    labels: endLabels(ends, range, height, { xref: axes.xaxis, yref: axes.yaxis }),
   };
 }
 
@@ -52,17 +54,17 @@ function epochPanels(measures, pale) {
   const data = [],
     layout = { height: 60 + rows * (rows > 1 ? 290 : 350), annotations: [], margin: { l: 52, r: 100, t: 30, b: 44 } };
   found.forEach(({ name, title }, i) => {
-    const id = i ? i + 1 : "",
-      axes = { xaxis: `x${id}`, yaxis: `y${id}` },
-      column = i % columns,
-      row = Math.floor(i / columns);
-    const drawn = overEpochs(name, axes, 260, pale),
-      gap = 0.3 / rows;
+    const id = i ? i + 1 : "";
+    const axes = { xaxis: `x${id}`, yaxis: `y${id}` };
+    const [column, row] = [i % columns, Math.floor(i / columns)];
+    const drawn = overEpochs(name, axes, 260, pale);
+    const gap = 0.3 / rows;
     data.push(...drawn.data);
     layout[`xaxis${id}`] = axis({
       title: row === rows - 1 || i + columns >= found.length ? "epoch" : "",
       anchor: axes.yaxis,
       zeroline: false,
+      range: drawn.epochs,
       domain: columns === 1 ? [0, 1] : [column * 0.57, column * 0.57 + 0.43],
     });
     layout[`yaxis${id}`] = axis({

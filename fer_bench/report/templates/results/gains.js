@@ -14,7 +14,7 @@ function panels() {
 
 /** What lies below this is drawn as an arrow at the edge. */
 function lowestOf(gains) {
-  const highest = Math.max(0.02, ...gains.flatMap((gain) => [gain.mean, gain.interval?.[1] ?? 0]));
+  const highest = Math.max(0.02, ...gains.map((gain) => gain.mean));
   return Math.max(
     -1.6 * highest - 0.02,
     Math.min(0, ...gains.flatMap((gain) => gain.seeds.map((one) => one.value))) - 0.005,
@@ -33,10 +33,7 @@ CHARTS.gains = () => {
   if (!names.length) return `No method has a seed in common with ${cut(state.baseline)} here.`;
   const gains = found.flatMap((one) => [...one.values()]),
     lowest = lowestOf(gains);
-  const highest = Math.max(
-    0,
-    ...gains.flatMap((gain) => [...gain.seeds.map((one) => one.value), gain.interval?.[1] ?? 0]),
-  );
+  const highest = Math.max(0, ...gains.flatMap((gain) => gain.seeds.map((one) => one.value))); // lines end at the edge
   const data = blocks.flatMap((block, i) => panel(found[i], names, lowest, i ? { xaxis: `x${i + 1}` } : {}));
   const height = 90 + names.length * 17;
   return {
@@ -50,9 +47,7 @@ function gainsNote(found) {
   const intervals = found.some((gains) => [...gains.values()].some((gain) => gain.interval));
   return (
     `Points of ${MEASURES[state.metric]} above ${cut(state.baseline)} with the same seed. Dots: each seed; diamond: their mean` +
-    (intervals
-      ? "; line: 95 % interval over seeds and test faces (blue: above zero, orange: below, grey: could be either)."
-      : ".") +
+    (intervals ? `; line: ${DATA.interval}; blue: above zero, orange: below, grey: could be either.` : ".") +
     " Arrows: further left."
   );
 }

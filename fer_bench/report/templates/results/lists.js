@@ -40,21 +40,26 @@ function showFurther() {
     .replaceChildren(table(["method", ...tests], rows));
 }
 
+/** Published numbers of the block, and of which of its methods none could be read. */
 function showPublished() {
-  const found = [...blockHere().published].sort(
-    (one, other) => natural(one.metric, other.metric) * -1 || other.value - one.value,
+  const block = blockHere();
+  const order = (one, other) => natural(other.metric, one.metric) || other.value - one.value;
+  const rows = [...block.published]
+    .sort(order)
+    .map((one) => [
+      named(one.method),
+      MEASURES[one.metric] || one.metric,
+      percent(one.value / FINE) + (one.std === null ? "" : ` ± ${percent(one.std / FINE)}`),
+      named(one.setting.join("; "), 300),
+      named(one.source, 120),
+    ]);
+  byId("published").hidden = !rows.length;
+  const heads = ["method", "measure", "%", "made with", "read in"];
+  byId("published").querySelector(".wide").replaceChildren(table(heads, rows));
+  const lacking = block.cells.map((cell) => cell.method).filter((name) => DATA.unpublished.includes(name));
+  byId("unpublished").replaceChildren(
+    ...(lacking.length ? ["No number could be read of: ", named(lacking.join(", "), 2000), "."] : []),
   );
-  byId("published").hidden = !found.length;
-  const rows = found.map((one) => [
-    named(one.method),
-    MEASURES[one.metric] || one.metric,
-    percent(one.value / FINE),
-    named(one.differs.join("; "), 300),
-    named(one.source, 120),
-  ]);
-  byId("published")
-    .querySelector(".wide")
-    .replaceChildren(table(["method", "measure", "%", "what differs", "read in"], rows));
 }
 
 /** The sheets of the block: faces with what is known of them. */

@@ -133,9 +133,14 @@ const band = (x, low, high, name, axes = {}) => ({
   ...axes,
 });
 
-/** Names at the ends of lines: [{x, y, method}] as annotations; span: the range of y; height: of the panel in pixels. */
-function endLabels(ends, span, height, axes = {}) {
-  const places = movedApart(ends, (16 / height) * span);
+/** Names at the ends of lines: [{x, y, method}] as annotations, inside the range of y; height: of the panel in pixels. */
+function endLabels(ends, [low, high], height, axes = {}) {
+  const gap = (16 / height) * (high - low);
+  const places = movedApart(ends, gap);
+  const order = ends.map((_, i) => i).sort((one, other) => places[other] - places[one]);
+  order.forEach((i, rank) => {
+    places[i] = Math.min(places[i], rank ? places[order[rank - 1]] - gap : high); // what lies outside is not drawn
+  });
   return ends.map((end, i) => ({
     x: end.x,
     y: places[i],

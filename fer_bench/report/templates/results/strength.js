@@ -37,6 +37,10 @@ CHARTS.strength = () => {
       type: one.log ? "log" : "linear",
       anchor: `y${id}`,
       zeroline: false,
+      range: padded(
+        one.blocks.map((block) => (one.log ? Math.log10(one.place(block)) : one.place(block))),
+        0.03,
+      ),
       domain: rows ? [0, 1] : [i * width, (i + 1) * width - (i < shown.length - 1 ? 0.14 : 0)],
       tickvals: [...new Set(one.blocks.map(one.place))],
       ticktext: [
@@ -58,7 +62,7 @@ CHARTS.strength = () => {
           y: line.y.at(-1),
           method: line.method,
         })),
-        range[1] - range[0],
+        range,
         rows ? 260 : 360,
         { xref: axes.xaxis, yref: axes.yaxis },
       ),
