@@ -24,29 +24,19 @@ def name_of(node: ast.AST | None) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def tree_of(path: Path, others: str) -> ast.Module:
-    """A file's syntax tree. Raises UserError for a file that cannot be read; ``others`` still work."""
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax tree. Raises UserError for a file that is not there, or that is no Python."""
+    if not path.is_file():
+        raise UserError(f"{path}: {'a folder, expected a Python file' if path.is_dir() else 'no such file'}")
     try:
         return ast.parse(path.read_text(), filename=str(path))
-    except FileNotFoundError:
-        raise UserError(f"plugin {path}: no such file") from None
     except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a readable Python file ({error}); the other {others} still work") from None
+        raise UserError(f"{path}: not a readable Python file ({error}); mend it") from None
 
 
 def calls_above(node: ast.ClassDef | ast.FunctionDef, decorator: str) -> list[ast.Call]:
     """The calls of a decorator above a class or function, from top to bottom."""
     return [d for d in node.decorator_list if isinstance(d, ast.Call) and name_of(d.func) == decorator]
-
-
-def declares(path: Path, decorators: tuple[str, ...]) -> bool:
-    """Whether a class or function of the file stands under one of the decorators. Raises UserError for no Python."""
-    try:
-        tree = ast.parse(path.read_text(), filename=str(path))
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a readable Python file ({error}); mend it") from None
-    return any(calls_above(node, decorator) for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
-               for decorator in decorators)
 
 
 def arguments(path: Path, call: ast.Call, first: str, tree: ast.Module | None = None) -> dict[str, Any]:

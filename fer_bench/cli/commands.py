@@ -18,7 +18,7 @@ from fer_bench.cluster.options import Array
 from fer_bench.cluster.submit import describe_array, open_plans, submit_plans, task_count
 from fer_bench.runs.execute import execute
 from fer_bench.runs.faces import pack_of, prepared, protocol_notes
-from fer_bench.runs.outcomes import open_tests
+from fer_bench.runs.outcomes import open_tests, with_outcomes
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request, expand, expand_methods, general_protocols, load_protocols
 from fer_bench.runs.settings import Settings, resolve
@@ -138,7 +138,8 @@ def profile(request: Request, settings: Settings, say: Say) -> None:
 
 
 def print_summary(request: Request, records: list[Record], store: Store, say: Say) -> None:
-    """The comparison table of some records beside the published numbers of their methods, and where they are.
+    """The comparison table of some records beside the published numbers of their methods, those of their further tests,
+    and where they are.
 
     A method that has a `-released` twin stands beside it, where that has been run in the same way.
     """
@@ -150,9 +151,22 @@ def print_summary(request: Request, records: list[Record], store: Store, say: Sa
     made = make_plans(replace(request, methods=tuple(twins)), lambda _: None) if twins else []
     also = [r for plan in made if (r := store.record(plan.spec.id, say)) is not None]
     print(render(make_table(records + also, "comparison", published="own"), "markdown"))
+    print_further(request, with_outcomes(records, store.results, say))
     if twins and not also:
         say(f"{', '.join(twins)}: not run here; add it to --method to see what the public code does")
     say(f"{len(records)} record(s) under {store.results / 'records'}; more tables: run_bench.py table --layout noise")
+
+
+def print_further(request: Request, records: list[Record]) -> None:
+    """The tables of the further tests that were asked for."""
+    from fer_bench.tables import LAYOUTS, make_table, render
+
+    asked = {"test-on": request.test_on, "subset": request.test_subsets, "corruptions": request.test_corruptions,
+             "votes": request.test_votes}
+    there = {test["kind"] for record in records for test in record.get("further", ())}
+    for name, layout in LAYOUTS.items():
+        if asked.get(layout.further) and layout.further in there:
+            print("\n" + render(make_table(records, name), "markdown"))
 
 
 def export(request: Request, say: Say) -> None:

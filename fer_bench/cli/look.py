@@ -148,6 +148,7 @@ def export(
     cache: Cache = CACHE,
     noise_list: NoiseList = None,
     scores: ScoreTable = None,
+    plugin: Plugins = None,
     pack_size: PackSize = None,
 ) -> None:
     """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
@@ -157,4 +158,5 @@ def export(
 
     commands.export(Request(
         (), (protocol,), (dataset,), (seed,), cache, parse_roots(data_root), noise_list=noise_list, scores=scores,
-        pack_size=pack_size, data_options=parse_settings("--data-option", data_option or [])), say)
+        pack_size=pack_size, plugins=tuple(plugin or ()),
+        data_options=parse_settings("--data-option", data_option or [])), say)

@@ -9,21 +9,8 @@ from typing import Annotated
 
 import typer
 
-from fer_bench.data.catalog import OWN_NAME
+from fer_bench.data.catalog import OWN_NAME, declared
 from fer_bench.errors import UserError, near
-from fer_bench.python_files import declares
-
-
-def check_plugins(files: list[Path] | None) -> list[Path] | None:
-    """The files of --plugin. Raises UserError for one that could have no effect."""
-    for file in files or []:
-        if not file.is_file():
-            raise UserError(f"--plugin {file}: {'a folder, expected a' if file.is_dir() else 'no such'} file")
-        if not declares(file, ("register", "dataset")):
-            raise UserError(f"--plugin {file}: registers nothing; expected a class under @register(...) or a function "
-                            "under @dataset(...)")
-    return files
-
 
 Methods = Annotated[str, typer.Option("--method", help="Methods, comma-separated; 'family:noise' or 'all'.")]
 Protocols = Annotated[str, typer.Option("--protocol", help="Protocols or YAML files, comma-separated, or 'all'; "
@@ -49,8 +36,8 @@ OnlyWeights = Annotated[str | None, typer.Option("--weights", help="Only runs fr
 OnlySeeds = Annotated[str | None, typer.Option("--seeds", help="Only these seeds.")]
 Work = Annotated[Path, typer.Option("--work", help="Checkpoints, claims, errors.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Decoded datasets.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", callback=check_plugins, help="A Python file with more "
-                                                    "methods or datasets; repeatable.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", callback=lambda files: read_plugins(files),
+                                                    help="A Python file with more methods or datasets; repeatable.")]
 NoiseList = Annotated[Path | None, typer.Option("--noise-list", help="File of a protocol that reads a noise list.")]
 ScoreTable = Annotated[Path | None, typer.Option("--scores", help="Score table of instance-dependent noise.")]
 PackSize = Annotated[int | None, typer.Option("--pack-size", help="Store faces at this many pixels.")]
@@ -62,6 +49,20 @@ RESULTS, WORK, CACHE = Path("results"), Path("work"), Path("cache")
 def say(line: str) -> None:
     """A line for the user that is not the command's result."""
     print(line, file=sys.stderr, flush=True)
+
+
+def read_plugins(files: list[Path] | None) -> list[Path] | None:
+    """The files of --plugin, read without running them, before any command begins. Raises UserError for one that is not
+    there, is no Python, or declares neither a method nor a dataset."""
+    from fer_bench.library.source import read_file
+
+    for file in files or []:
+        try:
+            declared(file)
+            read_file(str(file))
+        except UserError as error:
+            raise UserError(f"--plugin {error}") from None
+    return files
 
 
 def parse_roots(items: list[str] | None) -> dict[str, Path]:

@@ -33,8 +33,8 @@ app = typer.Typer()
 
 @app.command(epilog="Examples:\n\nrun_bench.py report --results results/drawn-faces\n\n"
                     "run_bench.py report --results results/drawn-faces --results results/ferplus7-face112 -o page\n\n"
-                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus\n\n"
-                    "run_bench.py report --results results/drawn-faces --figures figures")
+                    "run_bench.py report --results results/drawn-faces --figures figures\n\n"
+                    "run_bench.py report --dataset ferplus7 --faces ferplus7 --data-root data/ferplus")
 def report(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The folder that gets index.html.  "
                                                                  "[default: report]")] = None,

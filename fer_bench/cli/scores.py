@@ -14,6 +14,7 @@ from fer_bench.cli.options import (
     Cache,
     DataOptions,
     PackSize,
+    Plugins,
     Roots,
     Weights,
     Work,
@@ -38,6 +39,7 @@ def scores(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     work: Work = WORK,
     cache: Cache = CACHE,
+    plugin: Plugins = None,
     pack_size: PackSize = None,
 ) -> None:
     """Train five reference networks and keep what each thinks of the faces it did not see (for idn20 to idn40)."""
@@ -51,5 +53,6 @@ def scores(
         raise UserError(f"scores makes the table of one dataset at a time, found '{dataset}'")
     check_device(device)
     request = reference_request(dataset, cache, roots=parse_roots(data_root), recipe=recipe, weights=weights,
-                                pack_size=pack_size, data_options=parse_settings("--data-option", data_option or []))
+                                pack_size=pack_size, plugins=tuple(plugin or ()),
+                                data_options=parse_settings("--data-option", data_option or []))
     commands.scores(request, Settings(Store(RESULTS, work), device), out, say)

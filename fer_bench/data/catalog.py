@@ -68,35 +68,23 @@ class Dataset:
 
 
 def datasets(plugins: Iterable[Path] = ()) -> dict[str, DatasetInfo]:
-    """Every dataset by name: the built-in one, those of the suite's adapters, those of plug-ins, of which one that
-    cannot be read gives none: as a file of methods it is said anyway. Raises UserError for a name that is taken."""
+    """Every dataset by name: the built-in one, those of the suite's adapters, those of plug-ins. Raises UserError for a
+    file that cannot be read, and for a name that is taken."""
     found = {"synthetic": DatasetInfo("synthetic", "drawn faces with ten simulated annotators",
                                       ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"),
                                       "built in")}
-    plugins = tuple(plugins)
-    for file in [*sorted(ADAPTERS.glob("[!_]*.py")), *plugins]:
-        for info in _declared(file) if file.parent == ADAPTERS or file not in unreadable(plugins) else ():
+    for file in dict.fromkeys([*sorted(ADAPTERS.glob("[!_]*.py")), *plugins]):
+        for info in declared(file):
             if info.name in found:
                 raise UserError(f"{file}: dataset '{info.name}' is there already; give it another name")
             found[info.name] = info
     return dict(sorted(found.items(), key=lambda item: (item[1].of_a_path, item[1].file is not None)))
 
 
-def unreadable(plugins: Iterable[Path]) -> dict[Path, str]:
-    """The plug-ins whose datasets cannot be read, and why."""
-    found = {}
-    for file in plugins:
-        try:
-            _declared(file)
-        except UserError as error:
-            found[file] = str(error)
-    return found
-
-
 @cache
-def _declared(file: Path) -> tuple[DatasetInfo, ...]:
-    """What the functions of a file declare with @dataset."""
-    infos, tree = [], tree_of(file, "datasets")
+def declared(file: Path) -> tuple[DatasetInfo, ...]:
+    """What the functions of a file declare with @dataset. Raises UserError for a file that cannot be read."""
+    infos, tree = [], tree_of(file)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             for call in calls_above(node, "dataset"):
@@ -124,12 +112,9 @@ def ask(text: str, roots: Mapping[str, Path] | Path | None = None, options: Mapp
     own, kind_and_path = "", text
     if match := OWN_NAME.fullmatch(text):
         own, kind_and_path = match.groups()
-    plugins = tuple(plugins)
-    try:
-        info, path = _look_up(kind_and_path, datasets(plugins))
-    except UserError as error:
-        raise UserError(" | ".join([str(error), *unreadable(plugins).values()])) from None
-    if own and own in datasets(plugins):
+    known = datasets(plugins)
+    info, path = _look_up(kind_and_path, known)
+    if own and own in known:
         raise UserError(f"--dataset {text}: '{own}' is the name of another dataset; give yours one of its own")
     chosen = tuple(sorted((key, value) for key, value in (options or {}).items()
                           if key in info.options and value != info.options[key][0]))

@@ -28,19 +28,18 @@ def location(pack: Pack) -> Path | None:
 
 
 def headline(found: Check) -> str:
-    """What the pack is, in a line."""
+    """What the pack is, in a line without its name."""
     pack = found.pack
     side = "x".join(map(str, pack.train.images.shape[1:3]))
     grey = int((~found.looks.colour).sum())
     kind = "grey" if pack.channels == 1 else f"RGB ({grey:,} of them without colour)" if grey else "RGB"
-    name, count = printable(pack.name), len(found.labels)
-    return f"{name}: {count:,} images of {side}, {kind}, fingerprint {pack.fingerprint[:16]}"
+    return f"{len(found.labels):,} images of {side}, {kind}, fingerprint {pack.fingerprint[:16]}"
 
 
 def report(found: Check, where: Path | None = None) -> str:
     """The check as plain text. where: the pack's folder in the cache; found from the pack when not given."""
     where = where or location(found.pack)
-    lines = [headline(found), _text(_counts_table(found)),
+    lines = [f"{printable(found.pack.name)}: {headline(found)}", _text(_counts_table(found)),
              f"imbalance factor of the training set (largest / smallest class): {found.imbalance:.2f}"]
     lines += [f"no face in {split} of: {', '.join(map(printable, classes))}" for split, classes in found.absent.items()]
     lines += ["unreadable images: 0 (a pack is only built when every image decodes)",

@@ -27,13 +27,13 @@ def show(what: str, plugins: tuple[Path, ...], say: Say) -> None:
     for kind in KINDS if what == "all" else (what,):
         make: Callable[[], Table] = {
             "methods": lambda: method_table(plugins, say), "protocols": protocol_table,
-            "datasets": lambda: dataset_table(plugins, say), "recipes": recipe_table}[kind]
+            "datasets": lambda: dataset_table(plugins), "recipes": recipe_table}[kind]
         console.print(make())
 
 
 def as_json(what: str, plugins: tuple[Path, ...], say: Say) -> str:
     """One list or all of them as JSON, by kind and name, every number exact."""
-    from fer_bench.data.catalog import datasets, unreadable
+    from fer_bench.data.catalog import datasets
 
     known, problems = methods(plugins)
     make: dict[str, Callable[[], dict[str, Any]]] = {
@@ -43,7 +43,7 @@ def as_json(what: str, plugins: tuple[Path, ...], say: Say) -> str:
                                          "source": info.source, "options": info.options}
                              for info in datasets(plugins).values()},
         "recipes": lambda: {name: load_recipe(name).model_dump(mode="json") for name in recipe_names()}}
-    for problem in [*problems, *unreadable(plugins).values()]:
+    for problem in problems:
         say(problem)
     return json.dumps({kind: make[kind]() for kind in (KINDS if what == "all" else (what,))}, indent=1,
                       ensure_ascii=False)
@@ -113,9 +113,9 @@ def protocol_table() -> Table:
     return table
 
 
-def dataset_table(plugins: tuple[Path, ...], say: Say) -> Table:
+def dataset_table(plugins: tuple[Path, ...]) -> Table:
     """Datasets with classes, whether they have a test set, options and where to get them."""
-    from fer_bench.data.catalog import datasets, unreadable
+    from fer_bench.data.catalog import datasets
 
     table = _table("datasets", "name", "what", "classes", "test set", "where to get it",
                    "options (--data-option name=value)")
@@ -123,8 +123,6 @@ def dataset_table(plugins: tuple[Path, ...], say: Say) -> Table:
         options = "; ".join(f"{name}={', '.join(filter(None, values)) or '…'}" for name, values in info.options.items())
         test = "yours" if info.of_a_path else "its own" if info.test_set else "by --folds"
         table.add_row(info.name, info.title, str(len(info.classes) or "any"), test, info.source, options)
-    for problem in unreadable(plugins).values():
-        say(problem)
     return table
 
 

@@ -22,9 +22,6 @@ from fer_bench.python_files import imported
 
 def methods(plugins: Iterable[Path] = ()) -> tuple[dict[str, MethodInfo], list[str]]:
     """All methods by name, and one line for each file that could not be read. A plugin may not take a known name."""
-    for plugin in plugins:
-        if not plugin.is_file():
-            raise UserError(f"--plugin {plugin}: no such file")
     found: dict[str, MethodInfo] = {}
     problems: list[str] = []
     for file in dict.fromkeys([*sorted(builtin_folder("methods").glob("[!_]*.py")), *_installed(), *plugins]):

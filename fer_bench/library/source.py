@@ -85,13 +85,13 @@ def neighbours(file: Path) -> list[Path]:
 @cache
 def read_file(file: str) -> tuple[MethodInfo, ...]:
     path = Path(file)
-    tree = tree_of(path, "methods")
+    tree = tree_of(path)
     infos: list[MethodInfo] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             infos.extend(_read_class(path, node, ast.get_docstring(tree) or ""))
     if not infos and not any(isinstance(node, ast.FunctionDef) and calls_above(node, "dataset") for node in tree.body):
-        raise UserError(f"{file}: no class with @register(\"name\") above it")
+        raise UserError(f"{file}: no class with @register(\"name\") above it, and no function with @dataset(\"name\")")
     return tuple(infos)
 
 

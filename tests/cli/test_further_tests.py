@@ -40,9 +40,13 @@ def trained(place: Place, results: str, *more: str) -> dict:
     return place.records(results)[0]
 
 
-def test_a_test_elsewhere_leaves_the_run_as_it_is(place):
+def test_a_test_elsewhere_leaves_the_run_as_it_is(place, capsys):
     plain = trained(place, "plain")
+    capsys.readouterr()
     tested = trained(place, "tested", "--test-on", f"folder:{place.root / 'others'}", "--test-subset", "unique")
+    shown = capsys.readouterr().out
+    assert "### Trained on one dataset, tested on others" in shown and "### Parts of the test set" in shown
+    assert "Corrupted" not in shown
     assert tested["id"] == plain["id"] and tested["result"] == plain["result"]
     other = outcomes(place, "tested")["folder:others"]
     assert other["about"]["classes"] == ["columns", "squares"] and other["result"]["faces"] == 12

@@ -42,11 +42,13 @@ def test_a_slip_is_one_line_with_the_near_match(place, capsys, text):
 
 
 @pytest.mark.parametrize("text", ["family:own", "families:own", "family:foo"])
-def test_an_unknown_family_names_the_plugin_that_could_not_be_read(place, capsys, text):
-    broken = place.root / "broken.py"
+def test_an_unknown_family_names_the_file_that_could_not_be_read(tmp_path, text):
+    broken = tmp_path / "broken.py"
     broken.write_text("def f(:\n" + OWN)
-    line = refused(capsys, *place.words("--method", text, "--plugin", str(broken), results="none"))
-    assert line.count("broken.py: not a readable Python file") == 1 and text.partition(":")[2] in line
+    with pytest.raises(UserError) as error:
+        expand_methods(text, (broken,))
+    assert str(error.value).count("broken.py: not a readable Python file") == 1
+    assert text.partition(":")[2] in str(error.value)
 
 
 def test_a_plugin_s_family_is_known(tmp_path):

@@ -137,3 +137,21 @@ def test_what_is_said_of_copies():
     last, unique = found["ce", "noise30"]
     assert " / ".join(f"{100 * (last[key] - unique[key]):.2f}".lstrip("0") for key in ("overall", "mean")) in section
     assert unique["faces"] == 2879 and sum(map(sum, found["ce", "clean"][1]["confusion"])) == 2879
+
+
+def test_what_is_said_of_corrupted_faces_and_votes():
+    folder, section = ROOT / "results" / "ferplus7-further", FINDINGS.split("**Corrupted faces and votes.**")[1]
+    (record,) = with_outcomes(read_records(folder), folder, print)
+    there = read_records(ROOT / "results" / "ferplus7-face112")
+    (known,) = (r for r in there if r["id"] == record["id"])
+    here, before = record["result"]["last"], known["result"]["last"]
+    assert record["environment"]["device"] != known["environment"]["device"]
+    moved = [f"{100 * (before[key] - here[key]):.2f}".lstrip("0") for key in ("overall", "mean")]
+    assert " / ".join(moved) in section and f"{100 * here['overall']:.2f} / {100 * here['mean']:.2f}" in section
+    found = {test["kind"]: test["result"] for test in record["further"]}
+    said = {name: f"{100 * mean(one['overall'] for one in found['corruptions'][name]):.2f}"
+            for name in ("blur", "jpeg", "brightness", "occlusion", "noise")}
+    places = [section.index(number) for number in said.values()]
+    assert places == sorted(places), "each beside its corruption"
+    for part in found["votes"]["by_agreement"].values():
+        assert f"{100 * part['accuracy']:.2f} %" in section

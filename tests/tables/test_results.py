@@ -18,7 +18,7 @@ from fer_bench.tables import write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
-FOLDERS = ("drawn-faces", "face112-choice", "ferplus7-face112")
+FOLDERS = ("drawn-faces", "face112-choice", "ferplus7-face112", "ferplus7-further")
 KINDS = {"clean": "clean", "noise30": "noise", "noise40": "noise", "imb50": "imbalance", "imb100": "imbalance",
          "noise30-imb50": "both"}
 GRID = ("clean", "noise30", "imb50", "noise30-imb50")
