@@ -131,7 +131,6 @@ def test_made_faces_and_records_are_what_the_suite_reads(tmp_path: Path) -> None
     assert len(made.sections) == 4 and all(len(section.rows) == 3 for section in made.sections)
 
 
-@pytest.mark.slow
 def test_the_small_benchmark_runs_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "deep" / "scaling.json"
     words = ["--small", "--only", "images,records", "--out", str(out), "--scratch", str(tmp_path)]
