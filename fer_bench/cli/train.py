@@ -109,7 +109,7 @@ def run(
         recipe=recipe, settings=parse_settings("--set", settings or []), recipe_settings=changes, weights=weights,
         track=track, plugins=tuple(plugin or ()), noise_list=noise_list, pack_size=pack_size, scores=scores,
         data_options=parse_settings("--data-option", data_option or []), folds=folds,
-        test_on=tuple(expand("test-on", test_on, lambda: ()) if test_on else ()),
+        test_on=tuple(expand("test-on", test_on, lambda: ("all",)) if test_on is not None else ()),
         test_subsets=parse_subsets(test_subset or []), test_corruptions=test_corruptions, test_votes=test_votes,
         test_training=test_training)
     how = Settings(Store(results, work), device, jobs, engine, pack, save_every)

@@ -54,6 +54,8 @@ def fold_of(pack: Pack, folds: int, seed: int) -> np.ndarray:
 
 def fold_pack(pack: Pack, fold: Fold, seed: int) -> Pack:
     """The pack with one fold as its test set. Raises UserError for a dataset that has an official one."""
+    if fold.of < 2:
+        raise UserError(f"--folds {fold.of}: one part leaves no faces to train on; expected 2 or more")
     if "test" in pack.splits:
         raise UserError(f"--folds {fold.of}: '{pack.name}' has an official test set; leave --folds out")
     own = fold_of(pack, fold.of, seed) == fold.number - 1

@@ -214,6 +214,8 @@ BAD = {
     "no test face": (("--test-subset", "pose=LIST"), "1 of 2 ids are no test faces, first 'train/bars/000.png'"),
     "twice": (("--test-subset", "unique", "--test-subset", "unique"), "'unique' is taken"),
     "folds": (("--folds", "3"), "has an official test set; leave --folds out"),
+    "one fold": (("--folds", "1"), "one part leaves no faces to train on"),
+    "nothing named": (("--test-on", ""), "--test-on: nothing named"),
     "root": (("--data-root", "rafbd=/tmp"), "--data-root rafbd=/tmp: no such dataset is asked for"),
     "option": (("--data-option", "labels=nla"), "none of the datasets asked for has it"),
 }
