@@ -51,14 +51,23 @@ def table(results: Path, filters: dict[str, Any], how: dict[str, Any], format: s
     return render(made, format)
 
 
-def figures(folders: Sequence[Path], filters: dict[str, Any], directory: Path, say: Say) -> str:
+def check_baselines(records: Sequence[Record], baselines: Sequence[str]) -> None:
+    """Raise UserError for a baseline that has no record; ``ce``, the default, may have none."""
+    labels = {str(record["label"]) for record in records}
+    if strange := [name for name in baselines if records and name not in {*labels, "ce"}]:
+        raise unknown("method for --baseline", strange[0], labels)
+
+
+def figures(folders: Sequence[Path], filters: dict[str, Any], directory: Path, baseline: str, say: Say) -> str:
     """Write figures for papers into a folder; returns the names of the files. Raises UserError."""
     from fer_bench.report.figures import write_figures
     from fer_bench.report.figures.style import require
 
     require()  # before records are read
     try:
-        return "\n".join(str(path) for path in write_figures(chosen_records(folders, filters, say), directory))
+        records = chosen_records(folders, filters, say)
+        check_baselines(records, [baseline])
+        return "\n".join(str(path) for path in write_figures(records, directory, baseline))
     except OSError as error:
         raise UserError(f"--figures {directory}: cannot be written ({error.strerror}); give a folder that you may "
                         "write to, on a disk with room") from None
@@ -97,9 +106,7 @@ def report(folders: Sequence[Path], filters: dict[str, Any], out: Path, request:
     count = f"{len(left_out):,} file{'s' * (len(left_out) > 1)}"
     notes = [f"Left out: {count} of the folder, damaged or in conflict with another; the command that made this page "
              "named them."] if left_out else []
-    labels = {str(record["label"]) for record in records}
-    if strange := [name for name in baselines if records and name not in {*labels, "ce"}]:
-        raise unknown("method for --baseline", strange[0], labels)
+    check_baselines(records, baselines)
     text, path = render(gather(records, notes, packs_to_show(records, request, say), baselines)), index_of(out)
     try:
         write_whole(path, text)

@@ -53,7 +53,7 @@ def report(
     faces: Annotated[str, typer.Option(help="Draw telling faces of these datasets, too; their makers' terms say what "
                                             "may be shown. The embedded ones are always drawn.")] = "",
     baseline: Annotated[str, typer.Option(help="Methods over which gains have intervals; the page begins with the "
-                                               "first.")] = "ce",
+                                               "first, figures are of it.")] = "ce",
     data_root: Roots = None,
     data_option: DataOptions = None,
     cache: Cache = CACHE,
@@ -65,15 +65,14 @@ def report(
 
     filters = {"methods": method, "protocols": protocol, "datasets": dataset, "recipe": recipe, "track": track,
                "code": code, "weights": weights, "seeds": seeds, "data": data}
-    folders = results or [RESULTS]
+    folders, baselines = results or [RESULTS], expand("baseline", baseline, lambda: ())
     if figures:
         check_for_the_page(out is not None, {"--faces": bool(faces), "--data-root": bool(data_root)})
-        print(reading.figures(folders, filters, figures, say))
+        print(reading.figures(folders, filters, figures, baselines[0], say))
     if out or not figures:
         names = expand("faces", faces, lambda: ()) if faces else ()
         request = Request((), (), names, (), cache, parse_roots(data_root),
                           data_options=parse_settings("--data-option", data_option or []))
-        baselines = expand("baseline", baseline, lambda: ())
         print(reading.report(folders, filters, out or Path("report"), request, baselines, say))
 
 

@@ -26,5 +26,7 @@ def test_what_cannot_be_drawn_ends_with_one_line(capsys, tmp_path):
     assert "no records to draw" in line and not (tmp_path / "out").exists()
     line = refused(capsys, "report", *RESULTS, "--method", "nlaa", "--figures", str(tmp_path / "out"))
     assert "did you mean nla" in line and not (tmp_path / "out").exists()
+    line = refused(capsys, "report", *RESULTS, "--baseline", "nlaa", "--figures", str(tmp_path / "out"))
+    assert "unknown method for --baseline 'nlaa': did you mean nla" in line and not (tmp_path / "out").exists()
     line = refused(capsys, "report", *RESULTS, "--faces", "synthetic", "--figures", str(tmp_path / "out"))
     assert "--faces with --figures: only the page shows faces" in line and not (tmp_path / "out").exists()
