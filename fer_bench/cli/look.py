@@ -14,6 +14,7 @@ from fer_bench.cli.options import (
     Cache,
     DataOptions,
     Datasets,
+    Folds,
     NoiseList,
     OnlyCode,
     OnlyData,
@@ -144,6 +145,8 @@ def export(
     dataset: Datasets = "synthetic",
     data_root: Roots = None,
     data_option: DataOptions = None,
+    folds: Folds = 0,
+    fold: Annotated[int, typer.Option(min=0, help="With --folds: the one that is not in the training set.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
     cache: Cache = CACHE,
     noise_list: NoiseList = None,
@@ -156,7 +159,10 @@ def export(
     from fer_bench.runs.request import Request
     from fer_bench.runs.spec import parse_settings
 
+    if bool(fold) != bool(folds) or fold > folds:
+        raise UserError(f"--folds {folds} --fold {fold}: expected both, or neither; --folds 5 --fold 1 is the first of "
+                        "five runs")
     commands.export(Request(
         (), (protocol,), (dataset,), (seed,), cache, parse_roots(data_root), noise_list=noise_list, scores=scores,
-        pack_size=pack_size, plugins=tuple(plugin or ()),
+        pack_size=pack_size, plugins=tuple(plugin or ()), folds=folds, only_fold=fold,
         data_options=parse_settings("--data-option", data_option or [])), say)

@@ -126,7 +126,7 @@ def ask(text: str, roots: Mapping[str, Path] | Path | None = None, options: Mapp
     if info.of_a_path:
         place, file = _split(info, path)
         return Dataset(name, place, file, chosen, info)
-    root = given.get(own) or given.get(info.name) or given.get("")
+    root = next((given[key] for key in (own or info.name, info.name, "") if key in given), None)
     return Dataset(name, Path(root).expanduser() if root and info.file else None, "", chosen, info)
 
 

@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import moredata as more
 import numpy as np
 import pytest
 from PIL import Image
 from tinyfolder import CLASSES, Place, call, make_folder, refused
 
 from fer_bench.cli.options import parse_roots
+from fer_bench.data.catalog import ask
 from fer_bench.engine.corruptions import CORRUPTIONS, corrupted
 from fer_bench.engine.further import Trained, training_faces
 from fer_bench.errors import UserError
@@ -269,6 +271,26 @@ def test_folds_test_every_face_once_and_one_table_holds_them(place, capsys, tmp_
     assert any("6 runs (3 folds of each seed; tests compare means over folds)" in note for note in table.footnotes)
     fewer = make_table(records[:-1], "comparison")
     assert any("runs missing: 1" in note for note in fewer.footnotes) and "3" in fewer.missing[0].options
+
+
+def test_a_named_root_comes_before_the_one_for_all_others():
+    roots = {"": Path("all"), "ckplus": Path("ck"), "mine": Path("own")}
+    assert ask("ckplus", roots).place == Path("ck") and ask("jaffe", roots).place == Path("all")
+    assert ask("mine=jaffe", roots).place == Path("own") and ask("other=ckplus", roots).place == Path("ck")
+    assert ask("jaffe", {"ckplus": Path("ck")}).place is None
+
+
+FOLD = {("--folds", "2", "--fold", "1"): 0, ("--folds", "2"): 2, ("--fold", "1"): 2, ("--folds", "2", "--fold", "3"): 2}
+
+
+@pytest.mark.parametrize("words", FOLD)
+def test_a_fold_is_exported(tmp_path, capsys, words):
+    root = more.jaffe(tmp_path / "jaffe")
+    status = call("export", "--protocol", "clean", "--dataset", "jaffe", "--data-root", str(root), "--cache",
+                  str(tmp_path / "cache"), *words)
+    shown = capsys.readouterr()
+    assert status == FOLD[words]
+    assert len(shown.out.splitlines()) == 43 if status == 0 else "expected both, or neither" in shown.err
 
 
 def test_roots_by_name(tmp_path, monkeypatch):
