@@ -28,7 +28,6 @@ RAF_LAYOUTS = {
     "train, valid": partial(more.raf_folders, test="valid"),
     "Kaggle": more.raf_kaggle,
     "names": partial(more.raf_folders, names=("surprise", *RAF_NAMES[1:])),
-    "DACL": partial(more.raf_folders, names=("03", "04", "05", "01", "02", "06", "00")),
     "names, val": partial(more.raf_folders, test="val", names=more.RAF),
 }
 
@@ -50,6 +49,21 @@ def test_rafdb_with_both_folders_keeps_valid_apart(tmp_path: Path, read) -> None
         fake.image(root / f"valid/{label}/train_{90000 + label}_aligned.jpg", 900 + label)
     pack = read("rafdb", root)
     assert pack.splits["valid"].ids[0] == "train_90001.jpg" and pack.test.ids[0] == "test_0001.jpg"
+
+
+@pytest.mark.parametrize("test", ["test", "valid"])
+def test_dacl_s_folders_are_named_with_their_counts(tmp_path: Path, read, refuse, test: str) -> None:
+    root = tmp_path / "raf"
+    for split in ("train", test):
+        for number in range(7):
+            for take in range(number + 1):
+                fake.image(root / f"{split}/0{number}/{split}_0000{number}{take}_aligned.jpg", 10 * number + take)
+    expect(refuse("rafdb", root), "folders 00 to 06", "DACL", "rename each to its expression", "00 1, 01 2, 02 3",
+           "neutral 2524")
+    for number, name in enumerate(("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")):
+        for split in ("train", test):
+            (root / f"{split}/0{number}").rename(root / f"{split}/{name}")
+    assert np.bincount(read("rafdb", root).train.labels).tolist() == [4, 5, 6, 2, 3, 7, 1]
 
 
 def test_rafdb_training_images_are_no_test_set(tmp_path: Path, refuse) -> None:

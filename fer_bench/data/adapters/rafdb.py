@@ -5,6 +5,8 @@ ids are RAF-DB's own names ("train_00001.jpg") in every layout, so that publishe
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from fer_bench.data.adapter import Found, Options, Rows, Source, dataset
 from fer_bench.data.class_folders import read_class_folders
 from fer_bench.data.forms import first_names
@@ -22,11 +24,10 @@ LAYOUTS = {
     "list in the root": ["list_patition_label.txt|list_partition_label.txt", "Image/aligned|aligned"],
     "two lists in the root": ["train_label.txt", "test_label.txt", "Image/aligned|aligned"],
     "numbered folders": ["train/1|DATASET/train/1", "test/1|valid/1|val/1|validation/1|DATASET/test/1"],
-    "numbered folders of DACL": ["train/00", "test/00|valid/00"],
     "named folders": ["train/surprise|DATASET/train/surprise",
                       "test/surprise|valid/surprise|val/surprise|validation/surprise|DATASET/test/surprise"],
+    "DACL's folders": ["train/00", "test/00|valid/00|val/00|validation/00"],
 }
-AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")  # the order of DACL's folders
 COMPOUND = {
     "list in compound/": ["compound/EmoLabel/list_patition_label.txt|compound/EmoLabel/list_partition_label.txt",
                           "compound/Image/aligned|compound/aligned"],
@@ -34,6 +35,7 @@ COMPOUND = {
 }
 WATCH = ["train", "test", "valid", "val", "validation", "DATASET/train", "DATASET/test", "EmoLabel",
          "train_labels.csv", "test_labels.csv", "train_label.txt", "test_label.txt"]
+TRAIN_COUNTS = "neutral 2524, happiness 4772, sadness 1982, surprise 1290, fear 281, disgust 717, anger 705"
 SOURCE = "by request to its authors"
 
 
@@ -45,7 +47,9 @@ SOURCE = "by request to its authors"
                   "angrily disgusted", "disgustedly surprised"])
 def read(root: Source, options: Options) -> Found:
     """Lines "train_00001.jpg 5" of the one list or of the two, or class folders."""
-    if "folders" in options.layout:
+    if options.layout == "DACL's folders":
+        refuse_dacl(root)
+    if options.layout.endswith("folders"):
         return read_folders(root, options)
     compound = options.dataset == "rafdb-compound"
     inside = "compound/" if options.layout == "list in compound/" else ""
@@ -99,9 +103,6 @@ def read_folders(root: Source, options: Options) -> Found:
     folders = {split: inside + folder for split, folder in test_or_valid(root, inside).items()}
     if options.layout == "numbered folders":
         found = read_class_folders(root, folders, {str(i + 1): i for i in range(7)})
-    elif options.layout == "numbered folders of DACL":
-        found = read_class_folders(root, folders, {f"0{i}": options.classes.index(n) for i, n in enumerate(AFFECTNET)})
-        found.notes.append(f"folders 00 to 06 are taken in AffectNet's order, as DACL has them: {', '.join(AFFECTNET)}")
     else:
         found = read_named_folders(root, folders, options.classes)
     for split, rows in found.splits.items():
@@ -116,6 +117,17 @@ def read_folders(root: Source, options: Options) -> Found:
                             "there is no folder test; put the images test_… into test/")
         found.notes.append(f"{folders['test']}/ is taken as RAF-DB's test set, since there is no folder test")
     return compared(root, found, [])
+
+
+def refuse_dacl(root: Source) -> NoReturn:
+    """Raise UserError for folders 00 to 06: the README of github.com/amirhfarzaneh/dacl says neutral, happy, sad, ...,
+    disgust, which is AffectNet's order but for its end, so the numbers alone tell no class. The counts do."""
+    folders = root.folders("train")
+    here = ", ".join(f"{name} {len(root.files(f'train/{name}'))}" for name in folders)
+    raise UserError(f"{root.where('train')}: folders {folders[0]} to {folders[-1]} as DACL has them, in AffectNet's "
+                    "order (00 neutral, 01 happiness, 02 sadness, …), not in RAF-DB's; rename each to its expression, "
+                    f"there and in test or valid. Its images tell which it is: here are {here}; RAF-DB trains on "
+                    f"{TRAIN_COUNTS}")
 
 
 def compared(root: Source, found: Found, used: list[str]) -> Found:
