@@ -1,5 +1,6 @@
 """One thread per process: the suite's tests run in parallel, and small tensors gain nothing from more."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,13 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("survived")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def collector():
+    """Commands switch Python's garbage collector off, since their process is short; that of the tests is not."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture
