@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from fer_bench.cli import data, judge, look, manage, report, scores, train, weights
+from fer_bench.cli import data, export, judge, look, manage, report, scores, train, weights
 from fer_bench.cli.options import say
 from fer_bench.errors import UserError, unknown
 
@@ -23,6 +23,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="
                        "[b]run_bench.py --method nla --protocol noise30[/b] trains and evaluates: 'run' may be left "
                        "out.")
 app.command(epilog=train.EPILOG)(train.run)
+app.add_typer(export.app)
 app.add_typer(judge.app)
 app.add_typer(look.app)
 app.add_typer(manage.app)
@@ -37,7 +38,7 @@ USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 
 def command_names() -> list[str]:
     """The commands of run_bench.py itself."""
-    parts = (app, judge.app, look.app, manage.app, report.app, scores.app)
+    parts = (app, export.app, judge.app, look.app, manage.app, report.app, scores.app)
     commands = [command for part in parts for command in part.registered_commands]
     return [command.name or command.callback.__name__ for command in commands if command.callback]
 

@@ -24,6 +24,7 @@ from fer_bench.runs.request import Request, expand, expand_methods, general_prot
 from fer_bench.runs.settings import Settings, resolve
 from fer_bench.runs.spec import parse_seeds
 from fer_bench.runs.store import Record, Store, read_records
+from fer_bench.runs.test_faces import keep_test_faces
 
 Say = Callable[[str], None]
 
@@ -87,6 +88,8 @@ def run(request: Request, settings: Settings, *, retry: bool, say: Say, array: A
     store = settings.store
     plans = make_plans(request, say)
     store.check_writable()
+    for plan in plans:
+        keep_test_faces(store.results, plan)
     if array:
         return submit_plans(request, plans, settings, array, retry, say)
     counts: Counter[str] = Counter()

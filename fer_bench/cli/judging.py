@@ -61,3 +61,11 @@ def needed(folders: Sequence[Path], filters: dict[str, Any], asked: Sequence[str
     many = f", {tests} methods tested beside each other" if tests > 1 else ""
     title = f"seeds needed to see a gain of {gain:g} points over {baseline} with a chance of {100 * chance:g} %{many}"
     return render_needed(found, title, format)
+
+
+def exported(folders: Sequence[Path], filters: dict[str, Any], format: str, out: Path, say: Say) -> str:
+    """Write records and curves into a folder; returns the names of what was written."""
+    from fer_bench.tables.export import check_format, export_records
+
+    check_format(format, out)
+    return "\n".join(str(path) for path in export_records(chosen(folders, filters, say), format, out))

@@ -1,4 +1,4 @@
-"""Commands that look at what is there: table, list, status, export, doctor."""
+"""Commands that look at what is there: table, list, status, doctor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from fer_bench.cli.options import (
     RESULTS,
     WORK,
     Cache,
-    DataOptions,
-    Datasets,
-    Folds,
-    NoiseList,
     OnlyCode,
     OnlyData,
     OnlyDataset,
@@ -25,15 +21,10 @@ from fer_bench.cli.options import (
     OnlySeeds,
     OnlyTrack,
     OnlyWeights,
-    PackSize,
     Plugins,
-    Protocols,
     Results,
-    Roots,
-    ScoreTable,
     Work,
     check_choice,
-    parse_roots,
     say,
 )
 from fer_bench.errors import UserError
@@ -137,32 +128,3 @@ def doctor(
     from fer_bench import doctor as doctor_
 
     raise typer.Exit(doctor_.show(device, results, work, cache, no_measure))
-
-
-@app.command(epilog="Example:\n\nrun_bench.py export --protocol noise30 --dataset synthetic --seed 0 > noise30_0.csv")
-def export(
-    protocol: Protocols,
-    dataset: Datasets = "synthetic",
-    data_root: Roots = None,
-    data_option: DataOptions = None,
-    folds: Folds = 0,
-    fold: Annotated[int, typer.Option(min=0, help="With --folds: the one that is not in the training set.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the draw.")] = 0,
-    cache: Cache = CACHE,
-    noise_list: NoiseList = None,
-    scores: ScoreTable = None,
-    plugin: Plugins = None,
-    pack_size: PackSize = None,
-) -> None:
-    """Write a protocol's training labels as CSV (id,given,true), so that others can use the split."""
-    from fer_bench.cli import commands
-    from fer_bench.runs.request import Request
-    from fer_bench.runs.spec import parse_settings
-
-    if bool(fold) != bool(folds) or fold > folds:
-        raise UserError(f"--folds {folds} --fold {fold}: expected both, or neither; --folds 5 --fold 1 is the first of "
-                        "five runs")
-    commands.export(Request(
-        (), (protocol,), (dataset,), (seed,), cache, parse_roots(data_root), noise_list=noise_list, scores=scores,
-        pack_size=pack_size, plugins=tuple(plugin or ()), folds=folds, only_fold=fold,
-        data_options=parse_settings("--data-option", data_option or [])), say)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.runs.faces import cached_pack, prepared
+from fer_bench.protocols.classes import keep_classes
+from fer_bench.runs.faces import cached_pack, pack_of
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.store import Record, write_whole
 
@@ -39,8 +40,8 @@ def keep_test_faces(results: Path, plan: Plan) -> None:
     path = path_of(results, spec)
     if path.exists():
         return
-    faces = prepared(plan.request, plan.part, plan.protocol, spec["seed"]).test
-    content = {"dataset": spec["dataset"]["name"], **depends_on(spec), "labels": faces.true.tolist()}
+    faces = keep_classes(pack_of(plan.request, plan.part, spec["seed"]), plan.protocol).test
+    content = {"dataset": spec["dataset"]["name"], **depends_on(spec), "labels": faces.labels.tolist()}
     if plan.part.fold:
         ids = cached_pack(plan.part.dataset, plan.request.cache, plan.request.pack_size).train.ids
         place = {name: row for row, name in enumerate(ids)}

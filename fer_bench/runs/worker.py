@@ -32,7 +32,6 @@ from fer_bench.runs.networks import network_maker
 from fer_bench.runs.outcomes import add_tests, differing, keep, open_tests
 from fer_bench.runs.plan import Plan
 from fer_bench.runs.settings import Settings
-from fer_bench.runs.test_faces import keep_test_faces
 
 Emit = Callable[[dict[str, Any]], None]
 AGAIN = "its record is there, its network is not: it is trained again for the tests that are asked for"
@@ -119,8 +118,6 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
         emit({"kind": "warning", "run": run, "text": line})
 
     known = store.record(run, warn)
-    if known is not None:  # of before test faces were kept, perhaps
-        keep_test_faces(store.results, plan)
     if known is not None and not add_tests(store.results, known, plan):
         store.tidy_done(run)
         return "skipped"
@@ -139,7 +136,6 @@ def running(plan: Plan, lane: Lane, settings: Settings, emit: Emit) -> Turns:
             differs = differing(known["environment"], place_of(plan, lane))
             warn(f"{plan.spec.title}: {AGAIN}" + (f"; it may become another one ({differs})" if differs else ""))
         record, found = yield from execute(plan, lane, settings, claim, emit, warn, last)
-        keep_test_faces(store.results, plan)
         return keep(store, plan, record, found, warn)
     except ClaimLost:
         return "busy"

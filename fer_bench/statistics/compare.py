@@ -170,7 +170,8 @@ def _notes(records: Sequence[Record], cases: Sequence[Compared]) -> list[str]:
     if any(gain.p is None and len(case.seeds) > 1 for gain, case in zip(gains, cases, strict=True)):
         notes.append("p: fewer than 6 seeds cannot give one below .05, so none is printed.")
     if any(gain.p is not None for gain in gains):
-        notes.append("p: paired sign-flip test over seeds, Holm over the rows. Intervals are of each row alone.")
+        notes.append("p: paired sign-flip test over seeds on these test faces, Holm over the rows. Intervals are "
+                     "of each row alone, and of other faces of the kind, too.")
     if any(record["result"]["val"] for record in records):
         notes.append("Protocols that hold faces out are compared at the last epoch, of which predictions are kept.")
     return notes

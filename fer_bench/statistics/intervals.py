@@ -25,7 +25,7 @@ import numpy as np
 
 Metric = Literal["overall", "mean"]
 LEVEL = 0.95
-STEPS = 500  # of the average over variances
+STEPS = 200  # of the average over variances
 
 
 @dataclass(frozen=True)

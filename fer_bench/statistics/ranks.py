@@ -7,10 +7,16 @@ under one protocol; each counts once, however many seeds it was run with.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from fer_bench.tables.cells import value_of
+from fer_bench.tables.model import Record
+from fer_bench.tables.records import dataset_of, protocol_of
+from fer_bench.tables.stats import mean
 
 ALPHA = 0.05
 Case = Mapping[str, float]  # label -> accuracy of one case
@@ -69,6 +75,15 @@ def cliques(ranks: Mapping[str, float], critical: float) -> tuple[tuple[str, ...
             found.append(tuple(order[first : last + 1]))
             end = last
     return tuple(found)
+
+
+def cases_of(records: Sequence[Record], metric: str = "mean", select: str = "auto") -> list[dict[str, float]]:
+    """The cases of some records: label -> accuracy, the mean over seeds and folds. metric, select: as in tables."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        if (value := value_of(record, select, metric)) is not None:
+            found[dataset_of(record), protocol_of(record)][record["label"]].append(value)
+    return [{label: mean(values) for label, values in sorted(found[key].items())} for key in sorted(found)]
 
 
 def complete(cases: Sequence[Case]) -> list[dict[str, float]]:

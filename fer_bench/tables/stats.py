@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -49,14 +50,17 @@ def sign_flip(differences: Sequence[float]) -> float:
         raise ValueError(f"a sign-flip test needs finite differences, one or more; got {list(differences)}")
     if count == 1:
         return 1.0
-    from scipy.stats import permutation_test  # here: it would treble the time that a table without a test takes
+    gaps = np.array(differences)
+    as_large = np.abs(_signs(count) @ gaps) >= abs(gaps.sum()) - TIE * np.abs(gaps).sum()
+    return float(as_large.mean() if count <= EXACT_UP_TO else (as_large.sum() + 1) / (DRAWS + 1))
 
-    exact = count <= EXACT_UP_TO
-    found = permutation_test((np.array(differences),), np.sum, permutation_type="samples", vectorized=True, rng=0,
-                             n_resamples=math.inf if exact else DRAWS)
-    # scipy's own p takes sums that only rounding tells apart for different where the observed sum is near 0
-    as_large = np.abs(found.null_distribution) >= abs(found.statistic) - TIE * np.abs(differences).sum()
-    return float(as_large.mean() if exact else (as_large.sum() + 1) / (DRAWS + 1))
+
+@cache
+def _signs(count: int) -> np.ndarray:
+    """Sign patterns, float64 [patterns, count]: all of them, or drawn ones where these would be too many."""
+    if count > EXACT_UP_TO:
+        return np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, count))
+    return 1.0 - 2.0 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
 
 
 def least_p(pairs: int) -> float:

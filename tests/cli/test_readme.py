@@ -79,10 +79,9 @@ def test_command(command, stranger, capsys):
         if "--seeds" in words:
             words[words.index("--seeds") + 1] = "1"
         words = ["ce,focal" if word == "all" else word for word in words if word not in ("--jobs", "2")]
-    if words[0] == "table":
-        if "--results" not in words:
-            words += ["--results", "results/drawn-faces"]  # a stranger would have run something before
-        words = [str(ROOT / word) if word == "results/drawn-faces" else word for word in words]
+    if words[0] == "table" and "--results" not in words:
+        words += ["--results", "results/drawn-faces"]  # a stranger would have run something before
+    words = [str(ROOT / word) if word == "results/drawn-faces" else word for word in words]
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 0, capsys.readouterr().err

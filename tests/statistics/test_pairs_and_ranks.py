@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from made_records import noise, runs
 from scipy.stats import binomtest
 
 from fer_bench.statistics.pairs import mcnemar
-from fer_bench.statistics.ranks import cliques, complete, critical_difference, rank_methods
+from fer_bench.statistics.ranks import cases_of, cliques, complete, critical_difference, rank_methods
 
 
 def right(both, first, second, none):
@@ -82,6 +83,12 @@ def test_methods_that_are_alike_are_one_group():
     found = rank_methods(cases)
     assert (found.p, found.ranks) == (1.0, {"a": 2.0, "b": 2.0, "c": 2.0})
     assert found.cliques == (("a", "b", "c"),)
+
+
+def test_cases_are_means_over_seeds():
+    made = runs("nla", [0.8, 0.82]) + runs("ce", [0.7]) + runs("ce", [0.5, 0.6], content=noise(0.3))
+    assert cases_of(made, "overall") == [{"ce": pytest.approx(0.7), "nla": pytest.approx(0.81)},
+                                         {"ce": pytest.approx(0.55)}]
 
 
 def test_ranks_need_whole_cases():
