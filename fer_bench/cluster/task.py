@@ -22,6 +22,7 @@ from fer_bench.library.fingerprint import engine_hash
 from fer_bench.runs.plan import Plan, make_plans
 from fer_bench.runs.request import Request
 from fer_bench.runs.settings import Settings, resolve
+from fer_bench.runs.test_faces import keep_all
 
 SIGNAL = signal.SIGUSR2  # what submitit has the cluster send before it takes the machine away
 LINGER_SECONDS = 60.0  # after SIGTERM, for the cluster to end the task: one that ends by itself would count as complete
@@ -71,6 +72,7 @@ class Task(submitit.helpers.Checkpointable):
         if told:
             display.line("told to stop: what was done is on disk, the runs are given back")
             told()  # submitit's own handler: it queues this task again and ends the process
+        keep_all(settings.store, plans, display.line)
         return dict(display.outcome())
 
     def see_gpus(self) -> None:

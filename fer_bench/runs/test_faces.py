@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from fer_bench.protocols.classes import keep_classes
 from fer_bench.runs.faces import cached_pack, pack_of
 from fer_bench.runs.plan import Plan
-from fer_bench.runs.store import Record, write_whole
+from fer_bench.runs.store import Record, Store, write_whole
 
 
 def depends_on(spec: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +31,19 @@ def path_of(results: Path, spec: dict[str, Any]) -> Path:
     """Where the true classes of a run's test faces lie."""
     digest = hashlib.sha256(json.dumps(depends_on(spec), sort_keys=True).encode()).hexdigest()[:16]
     return results / "test-faces" / f"{digest}.json"
+
+
+def keep_all(store: Store, plans: Sequence[Plan], say: Callable[[str], None]) -> None:
+    """Write what is not there yet for those of the runs that have a record; a disk that is full is said, and no run's
+    fault."""
+    for plan in plans:
+        if store.record_path(plan.spec.id).exists():
+            try:
+                keep_test_faces(store.results, plan)
+            except OSError as error:
+                say(f"the true classes of test faces could not be kept under {store.results} ({error.strerror}): "
+                    "compare lacks them until the same command is given again")
+                return
 
 
 def keep_test_faces(results: Path, plan: Plan) -> None:

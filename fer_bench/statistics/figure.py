@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fer_bench.errors import UserError, printable
 from fer_bench.statistics.compare import METRICS, Compared, Comparison, Gain
 from fer_bench.statistics.render import shown
+from fer_bench.tables.export import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,12 +55,14 @@ def draw(found: Comparison, path: Path) -> None:
         left.set_yticks(range(len(found.cases)),
                         [_plain(f"{case.dataset}, {case.protocol} (n = {len(case.seeds)})") for case in found.cases])
         left.set_ylim(len(found.cases) - 0.5, -0.5)
-        left.set_xlabel("points of accuracy: blue overall, orange mean; bars 95 %")
-        right.set_xlabel("points of recall, by class; bars 95 %")
+        left.set_xlabel("points of accuracy with 95 %:\nblue overall, orange mean")
+        right.set_xlabel("points of recall with 95 %")
+        right.margins(x=0.15)  # for the names of classes
         figure.suptitle(_plain(f"{found.one} minus {found.other}"), fontsize=9)
         data = io.BytesIO()
         figure.savefig(data, format=path.suffix[1:].lower(), dpi=200)
-    path.write_bytes(data.getvalue())
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data.getvalue())
 
 
 def _bar(axis: Axes, gain: Gain, place: float, colour: str, width: float = 1.5) -> None:

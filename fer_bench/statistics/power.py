@@ -4,7 +4,8 @@ Of the seeds' differences d to the baseline: S, their variance; F, the variance 
 seeds do not lessen. With n seeds a gain g is seen
 - by the sign-flip test, about with the chance of a t test at the highest level below .05 / k that 2^n patterns allow (k
   methods: the first step of Holm's, the hardest);
-- by the interval, about with the chance that g / sqrt(S / n + F) lies beyond Student's t with Satterthwaite's degrees.
+- by the interval, about with the chance that the gain found, of variance S / n + F, lies beyond its half width, which
+  is close to the root of t^2 (S that the seeds find) / n + 1.96^2 F, t of n - 1 degrees of freedom.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -147,12 +149,22 @@ def attained_level(seeds: int, level: float) -> float:
 def interval_seeds(gain: float, spread: float, faces: float, chance: float) -> int | None:
     """The fewest seeds with which the interval lies off 0 with that chance; None for more than ``MOST``. faces: the
     variance that comes of the test faces."""
-    from scipy.stats import nct, t
+    from scipy.stats import norm
 
-    seeds = np.arange(2, MOST + 1)
-    own = spread**2 / seeds
     if faces + spread == 0:
         return 2
-    free = np.minimum((own + faces) ** 2 * (seeds - 1) / np.maximum(own, 1e-300) ** 2, 1e6)
-    can = nct.sf(t.isf(0.025, free), free, gain / np.sqrt(own + faces)) >= chance
-    return int(seeds[can.argmax()]) if can.any() else None
+    quantiles, found = _found_spreads()
+    seeds = np.arange(2, MOST + 1)[:, None]
+    half = np.sqrt(quantiles**2 * found * spread**2 / seeds + float(norm.isf(0.025)) ** 2 * faces)
+    can = norm.cdf((gain - half) / np.sqrt(spread**2 / seeds + faces)).mean(1) >= chance
+    return int(seeds[can.argmax(), 0]) if can.any() else None
+
+
+@cache
+def _found_spreads() -> tuple[np.ndarray, np.ndarray]:
+    """For 2 to ``MOST`` seeds: Student's quantile, float64 [M, 1], and which shares of the true variance they may find,
+    each as likely, float64 [M, 50]."""
+    from scipy.stats import chi2, t
+
+    free = np.arange(1, MOST)[:, None]
+    return t.isf(0.025, free), chi2.ppf((np.arange(50) + 0.5) / 50, free) / free

@@ -114,7 +114,8 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
     lines = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     lines.writeheader()
-    lines.writerows(rows)
+    lines.writerows({key: printable(value) if isinstance(value, str) else value for key, value in row.items()}
+                    for row in rows)
     return text.getvalue()
 
 

@@ -72,7 +72,7 @@ def runs_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _write(frame: pd.DataFrame, path: Path, format: str) -> Path:
-    with _whole(path) as temporary:
+    with whole_file(path) as temporary:
         if format == "csv":
             frame.to_csv(temporary, index=False, lineterminator="\n")
         elif format == "json":
@@ -83,7 +83,7 @@ def _write(frame: pd.DataFrame, path: Path, format: str) -> Path:
 
 
 @contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
     """A file to write, that takes its place once it is written."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

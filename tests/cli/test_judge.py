@@ -153,3 +153,17 @@ def test_folds_keep_which_faces_they_are(tmp_path, capsys):
     capsys.readouterr()
     assert call("compare", "focal", "ce", "--results", str(place.root / "folds"), "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["rows"][0]["faces"] == len(rows)
+
+
+def test_a_full_disk_is_said_and_no_run_s_fault(place, capsys, monkeypatch):
+    """The file of test faces cannot be written: the run counts, the line says what is lacking."""
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    words = place.words("--method", "ce", "--protocol", "clean", results="full")
+    monkeypatch.setattr("fer_bench.runs.test_faces.write_whole", full)
+    assert call(*words) == 0
+    assert "could not be kept" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert call(*words) == 0
+    assert list((place.root / "full" / "test-faces").glob("*.json"))

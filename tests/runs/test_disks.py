@@ -72,7 +72,7 @@ def test_a_full_disk_fails_the_run_in_words_and_the_retry_finishes_it(place, tmp
         assert not list(folders["results"].rglob("*.json"))
         enlarge(disk)
         assert call(*arguments, "--retry", "failed") == 0
-        record = json.loads(next(folders["results"].rglob("*.json")).read_text())
+        record = json.loads(next(folders["results"].rglob("records/??/*.json")).read_text())
         assert results_of(place, "whole")[record["id"]] == (record["result"], record["diagnosis"])
     figures(f"a full disk under {full}: said, nothing lost, finished after room was made")
 
